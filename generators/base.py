@@ -1,0 +1,296 @@
+"""What a generator takes and promises: Card, Setting, Request, Generator.
+
+A generator is a folder with `__init__.py` (this contract), `model.py` (the network) and `train.py` (learn, test, evaluate).
+Its `__init__.py` has a class `Run` that follows `Generator`; importing it must not import torch, so that cards, registry
+and page are there at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from generators.edits import Edit, EditError, Kind, read_edits
+from generators.trace import Detail, Step, Trace, Words
+
+HIGHEST_SEED = 2**32 - 1
+LONGEST_TEXT = 20_000  # characters of a prompt that are looked at, before the generator's own cap
+
+
+class BadInput(ValueError):
+    """Something the visitor gave cannot be used; one plain sentence in every language."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words: Words = {"en": en, "zh": zh}
+
+
+class NotReady(RuntimeError):
+    """Weights are missing or damaged; one plain sentence in every language."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words: Words = {"en": en, "zh": zh}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number or a choice that the visitor may set; controls, checks and documentation come from it.
+
+    kind "float" and "int" have low, high and step, "choice" has choices (value → words).
+    variants: those it is for; empty is all.
+    """
+
+    name: str
+    kind: Literal["float", "int", "choice"]
+    default: float | int | str
+    label: Words
+    help: Words
+    low: float = 0
+    high: float = 1
+    step: float = 1
+    choices: Mapping[str, Words] = field(default_factory=dict)
+    variants: tuple[str, ...] = ()
+
+    def check(self, given: Any) -> float | int | str:
+        """The value in its type. Raises BadInput if it is not one of the setting's."""
+        if self.kind == "choice":
+            if str(given) not in self.choices:
+                raise BadInput(
+                    f"{self.label['en']} is one of {', '.join(self.choices)}.", f"“{self.label['zh']}”只能是 {'、'.join(self.choices)}。"
+                )
+            return str(given)
+        try:
+            number = float(given)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if isinstance(given, bool) or not self.low <= number <= self.high or (self.kind == "int" and number != int(number)):
+            whole = ("a whole number ", "整数，") if self.kind == "int" else ("", "")
+            raise BadInput(
+                f"{self.label['en']} is {whole[0]}between {self.low:g} and {self.high:g}.",
+                f"“{self.label['zh']}”应是{whole[1]}介于 {self.low:g} 和 {self.high:g} 之间。",
+            )
+        return int(number) if self.kind == "int" else number
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What is shown first: the most telling map and query. query: position; -1 is the last row. head None is the mean."""
+
+    kind: Kind
+    layer: int
+    head: int | None = None
+    query: int = -1
+
+
+@dataclass(frozen=True)
+class Try:
+    """A suggestion: a question, the request that answers it, and what to look for.
+
+    request: what the page's link carries, e.g. {"prompt": …, "seed": …, "settings": {…}, "edits": […], "without": True}.
+    """
+
+    question: Words
+    look_for: Words
+    request: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One trained model of a generator. title: on the chip, one word. placeholder: in the empty prompt field."""
+
+    name: str
+    title: Words
+    icon: str
+    placeholder: Words
+    pin: Pin
+    tries: tuple[Try, ...] = ()
+    language: str = "en"  # of the text that it writes
+    like: str = ""  # a visitor's own model takes the settings of this variant
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the page, the command line and the API know of a generator before it is loaded.
+
+    name: the folder's. accepts: of "text", "picture", "seed" (a picture generator's prompt is a word whose hash is the seed).
+    produces: "text" or "picture". anatomy: the network's parts in order; attention's part is marked True.
+    twin: whether `without` ships. lesson: article section it stands for.
+    """
+
+    name: str
+    title: Words
+    summary: Words
+    accepts: tuple[str, ...]
+    produces: Literal["text", "picture"]
+    variants: tuple[Variant, ...]
+    settings: tuple[Setting, ...]
+    anatomy: tuple[tuple[Words, bool], ...]
+    twin: bool = True
+
+    @property
+    def default(self) -> str:
+        return self.variants[0].name
+
+    def variant(self, name: str | None) -> Variant:
+        """By name; the default for None. Raises BadInput."""
+        for variant in self.variants:
+            if name in (None, "", variant.name):
+                return variant
+        names = ", ".join(each.name for each in self.variants)
+        raise BadInput(f"The variants of {self.name} are {names}.", f"{self.name} 的变体有 {names}。")
+
+    def settings_of(self, variant: str) -> tuple[Setting, ...]:
+        family = self.variant(variant).like or variant
+        return tuple(each for each in self.settings if not each.variants or family in each.variants)
+
+    def check_settings(self, variant: str, given: Mapping[str, Any] | None) -> dict[str, float | int | str]:
+        """All settings of a variant, the given ones checked, the others at their defaults. Raises BadInput."""
+        known = {each.name: each for each in self.settings_of(variant)}
+        for name in given or {}:
+            if name not in known:
+                names = ", ".join(known)
+                raise BadInput(f"The settings of {variant} are {names}.", f"{variant} 的设置有 {names}。")
+        return {name: each.check((given or {}).get(name, each.default)) for name, each in known.items()}
+
+
+def read_seed(given: Any) -> int:
+    """A seed from 0 to 2³²−1: a number as it is, any other word by its hash, so that a name gives a face.
+
+    Raises BadInput for a number outside, negative or broken.
+    """
+    if given is None or (isinstance(given, str) and not given.strip()):
+        return 0
+    text = str(given).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        return int.from_bytes(hashlib.sha256(text.casefold().encode("utf-8", "replace")).digest()[:4], "big")
+    if isinstance(given, bool) or not 0 <= number <= HIGHEST_SEED or number != int(number):
+        raise BadInput(
+            f"A seed is a whole number from 0 to {HIGHEST_SEED}, or a word.", f"种子应是 0 到 {HIGHEST_SEED} 的整数，或一个词。"
+        )
+    return int(number)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a visitor asks for, checked: `Request.check` makes one from anything.
+
+    forced: ids of tokens that must be chosen first, one a step (branches, replays).
+    attention: False runs the twin without attention.
+    pin: absolute query position whose details are wanted (a replay): its step carries `Step.details`.
+    watched: False runs without listening: steps carry no attentions.
+    """
+
+    variant: str
+    text: str = ""
+    picture: np.ndarray | None = None
+    mask: np.ndarray | None = None
+    code: np.ndarray | None = None
+    seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    edits: tuple[Edit, ...] = ()
+    forced: tuple[int, ...] = ()
+    attention: bool = True
+    pin: int | None = None
+    watched: bool = True
+
+    @classmethod
+    def check(
+        cls,
+        card: Card,
+        *,
+        variant: str | None = None,
+        text: str = "",
+        seed: Any = 0,
+        settings: Mapping[str, Any] | None = None,
+        edits: Any = None,
+        forced: Any = (),
+        attention: bool = True,
+    ) -> Request:
+        """A request that the generator can run. Raises BadInput, one sentence for what is wrong."""
+        name = card.variant(variant).name
+        if not isinstance(text, str):
+            raise BadInput("The prompt is a text.", "提示应是文字。")
+        try:
+            read = read_edits(edits)
+        except EditError as error:
+            raise BadInput(str(error), f"注意力的修改有误：{error}") from None
+        if not isinstance(forced, (list, tuple)) or not all(isinstance(i, int) and not isinstance(i, bool) and i >= 0 for i in forced):
+            raise BadInput("Forced tokens are a list of token numbers.", "指定的词元应是编号的列表。")
+        if not attention and not card.twin:
+            raise BadInput(f"{card.name} has no twin without attention.", f"{card.name} 没有不带注意力的对照模型。")
+        return cls(
+            variant=name,
+            text=text,
+            seed=read_seed(seed),
+            settings=card.check_settings(name, settings),
+            edits=read,
+            forced=tuple(forced[:100_000]),
+            attention=bool(attention),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON types, without pictures: what a link or a stored run carries."""
+        return {
+            "variant": self.variant,
+            "text": self.text,
+            "seed": self.seed,
+            "settings": dict(self.settings),
+            "edits": [edit.to_dict() for edit in self.edits],
+            "forced": list(self.forced),
+            "attention": self.attention,
+        }
+
+    @classmethod
+    def from_dict(cls, card: Card, given: Mapping[str, Any]) -> Request:
+        """What `to_dict` described, checked again."""
+        return cls.check(card, **{name: given[name] for name in given if name in _LINKED})
+
+
+_LINKED = ("variant", "text", "seed", "settings", "edits", "forced", "attention")
+
+
+class Generator(ABC):
+    """A loaded model that runs requests. Nothing is written on `self` after loading: runs may interleave."""
+
+    card: ClassVar[Card]
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """From a variant's folder of assets (weights with and without attention). Raises NotReady, one sentence."""
+
+    @classmethod
+    @abstractmethod
+    def tiny(cls) -> Self:
+        """The smallest whole model of its kind: random weights, no files, no network, under a second."""
+
+    @abstractmethod
+    def generate(self, request: Request) -> Iterator[Step]:
+        """Make text or a picture, step by step. Same request, same steps. Raises BadInput before the first step."""
+
+    def trace(self, request: Request) -> Trace:
+        """Run to the end and keep all."""
+        trace = Trace(self.card.name, request.variant, request.to_dict())
+        for step in self.generate(request):
+            trace.add(step)
+        return trace
+
+    def replay(self, request: Request, query: int) -> tuple[Detail, ...]:
+        """The three components for one query position, by running the request again up to its step.
+
+        Raises BadInput if the run has no such query.
+        """
+        for step in self.generate(replace(request, pin=query, watched=False)):
+            if step.details:
+                return step.details
+        raise BadInput("This run has no such position.", "这次运行没有这个位置。")

@@ -1,0 +1,361 @@
+"""What a run leaves behind: axes, attention maps, steps, and the trace that holds them. numpy only.
+
+Letters: H heads, Q queries (the new rows only), K keys.
+
+A text is a sequence of tokens: first those of the prompt (`Step.prompt`, step 0), then the chosen ones (`Step.chosen`, one
+a step). The row of query position p was computed standing at token p, and chose token p + 1; rows before the prompt's last chose
+nothing. In an encoder–decoder, a cross row belongs to the word it chose: query position p of a cross map is output word p.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+
+from generators.edits import Kind
+
+Words = Mapping[str, str]
+"""One sentence or name in every language of the page: {"en": …, "zh": …}."""
+
+LIVE_TOLERANCE = 1e-4
+STORED_TOLERANCE = 1e-2  # float16 rows
+FORMAT = 1
+
+
+class TraceError(ValueError):
+    """Numbers that do not fit their axes, or a file that is no trace; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """An axis of tokens; a label is the text that the token adds, spaces and line breaks included."""
+
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"tokens": list(self.labels)}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An axis of picture cells, row by row from the top left."""
+
+    height: int
+    width: int
+
+    def __len__(self) -> int:
+        return self.height * self.width
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"grid": [self.height, self.width]}
+
+
+Axis = Tokens | Grid
+
+
+def read_axis(given: Mapping[str, Any]) -> Axis:
+    """The axis that `to_dict` described."""
+    return Tokens(tuple(given["tokens"])) if "tokens" in given else Grid(*given["grid"])
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The rows of one map that one step computed.
+
+    weights: (H, Q, K) float, each row sums to 1. query: names the Q rows. key: names the K keys.
+    first_query: position of the first row on the whole query axis.
+    used: (H, Q) bool, False where the row was computed but its weighted sum switched off; None: all used.
+    """
+
+    kind: Kind
+    layer: int
+    weights: np.ndarray
+    query: Axis
+    key: Axis
+    first_query: int = 0
+    used: np.ndarray | None = None
+    tolerance: float = LIVE_TOLERANCE
+
+    def __post_init__(self) -> None:
+        shape, expected = self.weights.shape, f"(H, {len(self.query)}, {len(self.key)})"
+        if len(shape) != 3 or shape[1:] != (len(self.query), len(self.key)):
+            raise TraceError(f"{self.kind}: weights are {shape}, axes say {expected}")
+        if self.used is not None and self.used.shape != shape[:2]:
+            raise TraceError(f"{self.kind}: used is {self.used.shape}, weights say {shape[:2]}")
+        sums = self.weights.sum(-1, dtype=np.float32)
+        if not np.isfinite(sums).all() or (self.weights < 0).any():
+            raise TraceError(f"{self.kind}: weights must be finite and not negative")
+        if sums.size and np.abs(sums - 1).max() > self.tolerance:
+            raise TraceError(f"{self.kind}: a row of weights sums to {sums.flat[np.abs(sums - 1).argmax()]:.5f}, not 1")
+
+    @property
+    def heads(self) -> int:
+        return int(self.weights.shape[0])
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A token that could follow, with its probability under the settings of the run."""
+
+    id: int
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Detail:
+    """The three components for one query in one attention: the model's own numbers.
+
+    query: (H, D). key: (H, K, D). value: (H, K, V). scores: (H, K), -inf where it may not look. weights: (H, K).
+    context: (H, V), the weighted sum.
+    """
+
+    kind: Kind
+    layer: int
+    query_index: int
+    query: np.ndarray
+    key: np.ndarray
+    value: np.ndarray
+    scores: np.ndarray
+    weights: np.ndarray
+    context: np.ndarray
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one turn of a generator made.
+
+    text: the piece of output text that became whole with this step. prompt: labels of what was read (step 0).
+    chosen, candidates: the next token, and those that could have been (most likely first, the chosen one among them).
+    picture: (height, width, 3) uint8. facts: named numbers of this step, as SAGAN's γ. notes: sentences for the visitor.
+    stop: why the run ended: "length", "end", "stopped"; empty while it goes on.
+    """
+
+    index: int
+    attentions: tuple[Attention, ...] = ()
+    text: str = ""
+    prompt: tuple[str, ...] = ()
+    chosen: Choice | None = None
+    candidates: tuple[Choice, ...] = ()
+    picture: np.ndarray | None = None
+    facts: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[Words, ...] = ()
+    details: tuple[Detail, ...] = ()
+    stop: str = ""
+
+
+@dataclass
+class Trace:
+    """All steps of a run, with the request that repeats it."""
+
+    generator: str
+    variant: str
+    request: dict[str, Any] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    half: bool = False  # weights were rounded to float16
+
+    def add(self, step: Step) -> None:
+        if step.index != len(self.steps):
+            raise TraceError(f"step {step.index} after {len(self.steps)} steps")
+        self.steps.append(step)
+
+    @property
+    def done(self) -> bool:
+        return bool(self.steps) and bool(self.steps[-1].stop)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Labels of the whole sequence: the prompt's, then the chosen ones."""
+        prompt = self.steps[0].prompt if self.steps else ()
+        return (*prompt, *(step.chosen.label for step in self.steps if step.chosen is not None))
+
+    @property
+    def forced(self) -> tuple[int, ...]:
+        """Ids of the chosen tokens: given as `Request.forced` they repeat the run whatever the dice say."""
+        return tuple(step.chosen.id for step in self.steps if step.chosen is not None)
+
+    @property
+    def text(self) -> str:
+        """The output text, without the prompt."""
+        return "".join(step.text for step in self.steps)
+
+    @property
+    def picture(self) -> np.ndarray | None:
+        """The last picture."""
+        return next((step.picture for step in reversed(self.steps) if step.picture is not None), None)
+
+    def maps(self) -> list[tuple[Kind, int]]:
+        """Kinds and layers in the order in which they were first heard."""
+        return list(dict.fromkeys((each.kind, each.layer) for step in self.steps for each in step.attentions))
+
+    def map(self, kind: Kind, layer: int, head: int | None = None, step: int | None = None) -> np.ndarray:
+        """One whole map, its rows gathered from the steps.
+
+        Returns (H, Q, K), or (Q, K) for one head; a row with fewer keys than the last ends in zeros. Where a step computed rows
+        anew (diffusion), the later ones count; `step` takes that step's alone. Raises TraceError if there is none.
+        """
+        steps = self.steps if step is None else self.steps[step : step + 1]
+        parts = [each for s in steps for each in s.attentions if (each.kind, each.layer) == (kind, layer)]
+        if not parts:
+            raise TraceError(f"there is no {kind} map of layer {layer}")
+        queries = max(part.first_query + part.weights.shape[1] for part in parts)
+        keys = max(part.weights.shape[2] for part in parts)
+        whole = np.zeros((parts[0].heads, queries, keys), np.float32)
+        for part in parts:
+            rows = slice(part.first_query, part.first_query + part.weights.shape[1])
+            whole[:, rows] = 0
+            whole[:, rows, : part.weights.shape[2]] = part.weights
+        if head is None:
+            return whole
+        if not 0 <= head < whole.shape[0]:
+            raise TraceError(f"the {kind} map of layer {layer} has heads 0 to {whole.shape[0] - 1}")
+        return whole[head]
+
+    def rounded(self) -> Trace:
+        """The same with float16 weights, for keeping."""
+        steps = [
+            replace(s, attentions=tuple(replace(a, weights=a.weights.astype(np.float16), tolerance=STORED_TOLERANCE) for a in s.attentions))
+            for s in self.steps
+        ]
+        return Trace(self.generator, self.variant, self.request, steps, half=True)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that it holds."""
+        arrays = (a.weights for s in self.steps for a in s.attentions)
+        return sum(a.nbytes for a in arrays) + sum(s.picture.nbytes for s in self.steps if s.picture is not None)
+
+    def save(self, path: Path | str) -> None:
+        """Write as .npz: weights in float16, the rest as JSON; no pickles."""
+        save_series(path, {0: self})
+
+    @classmethod
+    def load(cls, path: Path | str) -> Trace:
+        """Read what `save` wrote; weights in float32. Raises TraceError if it is no such file."""
+        return next(iter(load_series(path).values()))
+
+
+def save_series(path: Path | str, traces: Mapping[int, Trace]) -> None:
+    """Write several traces as one .npz, by number: as one example while its model learned, by training step."""
+    arrays: dict[str, np.ndarray] = {}
+    meta = {"format": FORMAT, "traces": [[number, _pack(trace, arrays)] for number, trace in traces.items()]}
+    arrays["meta"] = np.frombuffer(json.dumps(meta, ensure_ascii=False).encode(), np.uint8)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
+def load_series(path: Path | str) -> dict[int, Trace]:
+    """Read what `save_series` wrote. Raises TraceError if it is no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(arrays["meta"].tobytes())
+        if meta["format"] != FORMAT:
+            raise TraceError(f"{Path(path).name} has format {meta['format']}, this program reads {FORMAT}")
+        return {number: _unpack(packed, arrays) for number, packed in meta["traces"]}
+    except (OSError, KeyError, IndexError, TypeError, ValueError, EOFError, BadZipFile) as error:
+        if isinstance(error, TraceError):
+            raise
+        raise TraceError(f"{Path(path).name} is not a stored run") from error
+
+
+_DETAIL_ARRAYS = ("query", "key", "value", "scores", "weights", "context")
+
+
+def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """The trace as JSON types; its arrays are added to `arrays` and named."""
+    tokens = trace.tokens
+
+    def keep(array: np.ndarray, kind: Any = None) -> str:
+        name = f"a{len(arrays)}"
+        arrays[name] = array if kind is None else array.astype(kind)
+        return name
+
+    def axis(given: Axis) -> Any:
+        """Token keys are the sequence so far: where that holds, only their number is kept."""
+        return len(given) if isinstance(given, Tokens) and given.labels == tokens[: len(given)] else given.to_dict()
+
+    def attention(given: Attention) -> dict[str, Any]:
+        return {
+            "kind": given.kind,
+            "layer": given.layer,
+            "query": given.query.to_dict(),
+            "key": axis(given.key),
+            "first_query": given.first_query,
+            "weights": keep(given.weights, np.float16),
+            "used": None if given.used is None else keep(given.used),
+        }
+
+    def detail(given: Detail) -> dict[str, Any]:
+        arrays_of = {part: keep(getattr(given, part), np.float16) for part in _DETAIL_ARRAYS}
+        return {"kind": given.kind, "layer": given.layer, "query_index": given.query_index, **arrays_of}
+
+    steps = [
+        {
+            "text": step.text,
+            "prompt": list(step.prompt),
+            "chosen": _choice(step.chosen),
+            "candidates": [_choice(each) for each in step.candidates],
+            "picture": None if step.picture is None else keep(step.picture),
+            "facts": dict(step.facts),
+            "notes": [dict(each) for each in step.notes],
+            "stop": step.stop,
+            "attentions": [attention(each) for each in step.attentions],
+            "details": [detail(each) for each in step.details],
+        }
+        for step in trace.steps
+    ]
+    return {"generator": trace.generator, "variant": trace.variant, "request": trace.request, "steps": steps}
+
+
+def _choice(choice: Choice | None) -> list[Any] | None:
+    return None if choice is None else [choice.id, choice.label, choice.probability]
+
+
+def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trace:
+    given = packed["steps"]
+    prompt = given[0]["prompt"] if given else ()
+    tokens = (*prompt, *(step["chosen"][1] for step in given if step["chosen"]))
+
+    def attention(a: Mapping[str, Any]) -> Attention:
+        return Attention(
+            kind=a["kind"],
+            layer=a["layer"],
+            weights=arrays[a["weights"]].astype(np.float32),
+            query=read_axis(a["query"]),
+            key=Tokens(tokens[: a["key"]]) if isinstance(a["key"], int) else read_axis(a["key"]),
+            first_query=a["first_query"],
+            used=None if a["used"] is None else arrays[a["used"]],
+            tolerance=STORED_TOLERANCE,
+        )
+
+    def detail(d: Mapping[str, Any]) -> Detail:
+        parts = {part: arrays[d[part]].astype(np.float32) for part in _DETAIL_ARRAYS}
+        return Detail(kind=d["kind"], layer=d["layer"], query_index=d["query_index"], **parts)
+
+    steps = [
+        Step(
+            index=index,
+            attentions=tuple(attention(each) for each in step["attentions"]),
+            text=step["text"],
+            prompt=tuple(step["prompt"]),
+            chosen=Choice(*step["chosen"]) if step["chosen"] else None,
+            candidates=tuple(Choice(*each) for each in step["candidates"]),
+            picture=None if step["picture"] is None else arrays[step["picture"]],
+            facts=step["facts"],
+            notes=tuple(step["notes"]),
+            details=tuple(detail(each) for each in step["details"]),
+            stop=step["stop"],
+        )
+        for index, step in enumerate(given)
+    ]
+    return Trace(packed["generator"], packed["variant"], packed["request"], steps, half=True)
