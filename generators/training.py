@@ -1,0 +1,169 @@
+"""What every training shares: seed, device, precision, schedule, averaged weights, resuming, files.
+
+The same command trains on a CPU and on a GPU. Weights lie on disk in float16 (safetensors) and in memory in float32.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+from generators.base import NotReady
+
+
+def seed(n: int) -> None:
+    """Seed Python's, numpy's and torch's dice. For training; runs of a model have dice of their own."""
+    random.seed(n)
+    np.random.seed(n % 2**32)
+    torch.manual_seed(n)
+
+
+def device() -> torch.device:
+    """The GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(where: torch.device) -> AbstractContextManager[Any]:
+    """bfloat16 inside the block where it pays; softmax and loss stay in float32."""
+    return torch.autocast(where.type, dtype=torch.bfloat16)
+
+
+def schedule(step: int, steps: int, warmup: int = 100, lowest: float = 0.05) -> float:
+    """Factor on the learning rate: a straight line up to 1 over `warmup` steps, then half a cosine down to `lowest`."""
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min(1.0, (step - warmup) / max(1, steps - warmup))
+    return lowest + (1 - lowest) * (1 + math.cos(math.pi * progress)) / 2
+
+
+class EMA:
+    """A running average of a model's weights, in `copy`; its buffers are taken over as they are.
+
+    After n updates the decay is at most (1 + n) / (10 + n), so that the first weights are soon forgotten.
+    """
+
+    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
+        self.decay = decay
+        self.updates = 0
+        self.copy = copy.deepcopy(model).eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.updates += 1
+        decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
+        averaged, current = dict(self.copy.named_parameters()), dict(model.named_parameters())
+        for name, weight in averaged.items():
+            weight.lerp_(current[name].detach(), 1 - decay)
+        buffers = dict(model.named_buffers())
+        for name, buffer in self.copy.named_buffers():
+            buffer.copy_(buffers[name])
+
+
+def snapshot_steps(steps: int, count: int = 10) -> list[int]:
+    """At most `count` training steps, evenly spaced on a log scale, from 0 to the last: where learning is recorded."""
+    if steps < 1:
+        return [0]
+    first = max(1, steps // 1000)
+    spaced = np.geomspace(first, steps, max(2, count - 1)).round().astype(int).tolist()
+    return sorted({0, *spaced, steps})
+
+
+@dataclass
+class Clock:
+    """The budget of a training: minutes, steps, or both. `before` counts what earlier sessions used (resume)."""
+
+    minutes: float | None = None
+    steps: int | None = None
+    before: float = 0.0  # seconds
+    _start: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Used so far, earlier sessions included."""
+        return self.before + time.monotonic() - self._start
+
+    def over(self, step: int) -> bool:
+        """Whether the training should end before the step of that number."""
+        out_of_time = self.minutes is not None and self.seconds >= self.minutes * 60
+        return out_of_time or (self.steps is not None and step >= self.steps)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that it is never seen half written, not even after a crash."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.{os.getpid()}.part")
+    half.write_bytes(content)
+    os.replace(half, path)
+
+
+def save_state(path: Path, **things: Any) -> None:
+    """What a training needs to go on: tensors, state dicts, numbers, strings, lists and dicts of them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f"{path.name}.{os.getpid()}.part")
+    torch.save(things, half)
+    os.replace(half, path)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """What `save_state` kept, on the CPU; nothing in the file is executed. Raises FileNotFoundError if there is none."""
+    things: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return things
+
+
+def write_weights(path: Path, state_dict: Mapping[str, Tensor], half: bool = True) -> None:
+    """Weights as safetensors, floating point ones in float16 unless `half` is False."""
+    kept = {}
+    for name, weight in state_dict.items():
+        weight = weight.detach().cpu()
+        kept[name] = (weight.half() if half and weight.is_floating_point() else weight).contiguous().clone()
+    write_bytes(path, save(kept))
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Weights in float32. Raises NotReady if the file is missing or cut short."""
+    if not path.is_file():
+        raise NotReady(f"The weights {path.parent.name}/{path.name} are missing.", f"缺少权重文件 {path.parent.name}/{path.name}。")
+    try:
+        kept = load_file(path)
+    except (SafetensorError, OSError, ValueError):
+        raise NotReady(
+            f"The weights {path.parent.name}/{path.name} are damaged.", f"权重文件 {path.parent.name}/{path.name} 已损坏。"
+        ) from None
+    return {name: weight.float() if weight.is_floating_point() else weight for name, weight in kept.items()}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """As readable JSON in UTF-8."""
+    write_bytes(path, (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. Raises NotReady if the file is missing or cut short."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        name = f"{path.parent.name}/{path.name}"
+        raise NotReady(f"The file {name} is missing or damaged.", f"文件 {name} 缺失或已损坏。") from None
+    return content
+
+
+def write_card(folder: Path, **facts: Any) -> None:
+    """Add facts to the model card `card.json`: data, licence, size, cost, metrics; those given before and not now stay."""
+    path = folder / "card.json"
+    known = read_json(path) if path.is_file() else {}
+    write_json(path, {**known, **facts})
