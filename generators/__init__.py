@@ -1,9 +1,9 @@
 """The generators: every folder here is one, every file here is shared by all.
 
-    names()               those that are there, in the order of the page
-    find("lstm")          its class: load, tiny (no torch imported); card("lstm") what is known of it
-    load("lstm", "…")     a model ready to run; read once, under a lock
-    ready("lstm", "…")    "" or the sentence that says what is wrong with its files
+names()               those that are there, in the order of the page
+find("lstm")          its class: load, tiny (no torch imported); card("lstm") what is known of it
+load("lstm", "…")     a model ready to run; read once, under a lock
+ready("lstm", "…")    "" or the sentence that says what is wrong with its files
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def find(name: str) -> type[Generator]:
     if not name.isidentifier() or not (HERE / name / "__init__.py").is_file():
         known = ", ".join(sorted(each.parent.name for each in HERE.glob("*/__init__.py")))
         raise BadInput(f"The generators are {known}.", f"现有的生成器：{known}。")
-    return importlib.import_module(f"generators.{name}").Run  # type: ignore[no-any-return]
+    run: type[Generator] = importlib.import_module(f"generators.{name}").Run
+    return run
 
 
 def card(name: str) -> Card:

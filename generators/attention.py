@@ -101,9 +101,7 @@ def attend(
     return watcher.hear(name, query, key, value, scores, mask)
 
 
-def attend_additive(
-    query: Tensor, key: Tensor, value: Tensor, direction: Tensor, *, name: Name, mask: Tensor | None = None
-) -> Tensor:
+def attend_additive(query: Tensor, key: Tensor, value: Tensor, direction: Tensor, *, name: Name, mask: Tensor | None = None) -> Tensor:
     """Additive attention: softmax(vᵀ tanh(W s + U h))·h over the allowed keys, one head.
 
     query: (B, Q, A), W s. key: (B, K, A), U h. value: (B, K, V). direction: (A,), v. mask: broadcasts to (B, Q, K).
@@ -113,10 +111,10 @@ def attend_additive(
     watcher = _watcher.get()
     if watcher is None:
         return weighted_sum(distribute(scores, mask), value)
-    one_head = [part.unsqueeze(1) for part in (query, key, value, scores)]
     if mask is not None:
         mask = mask.expand_as(scores).unsqueeze(1)
-    return watcher.hear(name, *one_head, mask).squeeze(1)
+    one_head = watcher.hear(name, query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scores.unsqueeze(1), mask)
+    return one_head.squeeze(1)
 
 
 @dataclass(frozen=True)
@@ -153,9 +151,7 @@ class Watcher:
     detail: int | None = None
     heard: list[Heard] = field(default_factory=list)
 
-    def hear(
-        self, name: Name, query: Tensor, key: Tensor, value: Tensor, scores: Tensor, mask: Tensor | None
-    ) -> Tensor:
+    def hear(self, name: Name, query: Tensor, key: Tensor, value: Tensor, scores: Tensor, mask: Tensor | None) -> Tensor:
         """Weights and context of one call, edited; reported in `heard`. scores: (B, H, Q, K). Returns (B, H, Q, V)."""
         edits = [edit for edit in self.edits if edit.reaches(*name, self.step)]
         used = None
@@ -280,9 +276,7 @@ _watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 
 
 @contextmanager
-def watch(
-    edits: Sequence[Edit] = (), *, step: int = 0, first_query: int = 0, detail: int | None = None
-) -> Iterator[Watcher]:
+def watch(edits: Sequence[Edit] = (), *, step: int = 0, first_query: int = 0, detail: int | None = None) -> Iterator[Watcher]:
     """Hear and change every attention called inside the block, in this thread and context.
 
     step: index of the generator's step, for edits with a scope of steps. first_query: absolute position of the first query

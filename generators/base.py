@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +22,7 @@ from generators.edits import Edit, EditError, Kind, read_edits
 from generators.trace import Detail, Step, Trace, Words
 
 HIGHEST_SEED = 2**32 - 1
-LONGEST_TEXT = 20_000  # characters of a prompt that are looked at, before the generator's own cap
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)  # "Nan" and "inf" are names
 
 
 class BadInput(ValueError):
@@ -169,14 +170,14 @@ def read_seed(given: Any) -> int:
     if given is None or (isinstance(given, str) and not given.strip()):
         return 0
     text = str(given).strip()
+    if isinstance(given, str) and not _NUMBER.fullmatch(text):
+        return int.from_bytes(hashlib.sha256(text.casefold().encode("utf-8", "replace")).digest()[:4], "big")
     try:
         number = float(text)
     except ValueError:
-        return int.from_bytes(hashlib.sha256(text.casefold().encode("utf-8", "replace")).digest()[:4], "big")
+        number = math.nan
     if isinstance(given, bool) or not 0 <= number <= HIGHEST_SEED or number != int(number):
-        raise BadInput(
-            f"A seed is a whole number from 0 to {HIGHEST_SEED}, or a word.", f"种子应是 0 到 {HIGHEST_SEED} 的整数，或一个词。"
-        )
+        raise BadInput(f"A seed is a whole number from 0 to {HIGHEST_SEED}, or a word.", f"种子应是 0 到 {HIGHEST_SEED} 的整数，或一个词。")
     return int(number)
 
 

@@ -77,11 +77,7 @@ class Edit:
 
     def reaches(self, kind: str, layer: int, step: int) -> bool:
         """Whether a call of attention at this place and step lies in the scope."""
-        return (
-            self.map in (None, kind)
-            and (self.layers is None or layer in self.layers)
-            and (self.steps is None or step in self.steps)
-        )
+        return self.map in (None, kind) and (self.layers is None or layer in self.layers) and (self.steps is None or step in self.steps)
 
     def to_dict(self) -> dict[str, Any]:
         """The parts that differ from their defaults, as JSON types."""
@@ -135,7 +131,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_index(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value <= HIGHEST_INDEX
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= HIGHEST_INDEX
 
 
 def _positions(part: str, given: Any) -> tuple[int, ...]:

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from generators.edits import Edit, EditError, read_edits
 
 positions = st.none() | st.lists(st.integers(0, 50), max_size=4).map(tuple)
-scopes = {"layers": positions, "heads": positions, "queries": positions, "steps": positions, "map": st.sampled_from([None, "self", "cross"])}
+scopes = {
+    "layers": positions,
+    "heads": positions,
+    "queries": positions,
+    "steps": positions,
+    "map": st.sampled_from([None, "self", "cross"]),
+}
 edits = st.one_of(
     st.builds(Edit, st.just("sharpness"), st.floats(0, 100), **scopes),
     st.builds(Edit, st.just("hide"), keys=st.lists(st.integers(0, 50), min_size=1, max_size=4).map(tuple), **scopes),

@@ -25,9 +25,13 @@ def test_weights_must_be_distributions(broken):
 def text_trace():
     """Prompt "a b", then "c", "d": rows 0 and 1 at step 0, row 2 at step 1."""
     trace = Trace("toy", "one", {"text": "a b"})
-    first = Attention("self", 0, np.tril(rows(2, 2, 2)) / np.tril(rows(2, 2, 2)).sum(-1, keepdims=True), Tokens(("a", " b")), Tokens(("a", " b")))
+    first = Attention(
+        "self", 0, np.tril(rows(2, 2, 2)) / np.tril(rows(2, 2, 2)).sum(-1, keepdims=True), Tokens(("a", " b")), Tokens(("a", " b"))
+    )
     trace.add(Step(0, (first,), " c", ("a", " b"), Choice(5, " c", 0.5), (Choice(5, " c", 0.5), Choice(6, " x", 0.25))))
-    second = Attention("self", 0, rows(2, 1, 3), Tokens((" c",)), Tokens(("a", " b", " c")), first_query=2, used=np.array([[True], [False]]))
+    second = Attention(
+        "self", 0, rows(2, 1, 3), Tokens((" c",)), Tokens(("a", " b", " c")), first_query=2, used=np.array([[True], [False]])
+    )
     detail = Detail("self", 0, 2, *(np.ones(shape, np.float32) for shape in [(2, 4), (2, 3, 4), (2, 3, 4), (2, 3), (2, 3), (2, 4)]))
     trace.add(Step(1, (second,), " d", chosen=Choice(7, " d", 1.0), details=(detail,), notes=({"en": "n", "zh": "注"},), stop="end"))
     return trace
@@ -74,7 +78,9 @@ def test_pictures_and_series(tmp_path):
     def face(step):
         trace = Trace("toy", "two")
         picture = np.full((4, 4, 3), step, np.uint8)
-        trace.add(Step(0, (Attention("self", 0, rows(1, 4, 1), Grid(2, 2), Grid(1, 1)),), picture=picture, facts={"gamma": 0.5}, stop="end"))
+        trace.add(
+            Step(0, (Attention("self", 0, rows(1, 4, 1), Grid(2, 2), Grid(1, 1)),), picture=picture, facts={"gamma": 0.5}, stop="end")
+        )
         return trace
 
     save_series(tmp_path / "learning.npz", {step: face(step) for step in (0, 10, 100)})

@@ -1,0 +1,302 @@
+"""What every generator promises, checked on each folder by itself: on its tiny model, and on the trained ones that ship."""
+
+import contextvars
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import generators
+from generators.attention import watched
+from generators.base import BadInput, Generator, NotReady, Request
+from generators.edits import Edit
+from generators.trace import Tokens, Trace, load_series
+
+LANGUAGES = {"en", "zh"}
+SHIPPED = [(name, each.name) for name in generators.names() for each in generators.find(name).card.variants]
+MODELS = [(name, None) for name in generators.names()] + SHIPPED
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda model: f"{model[0]}-{model[1] or 'tiny'}")
+def model(request) -> tuple[Generator, Request]:
+    """A generator and a short request to it."""
+    name, variant = request.param
+    run = generators.find(name).tiny() if variant is None else generators.load(name, variant)
+    return run, ask(run, variant)
+
+
+def ask(run, variant=None, **given):
+    """A request short enough for tests: every setting that counts tokens at 12."""
+    settings = {"length": 12} if any(each.name == "length" for each in run.card.settings_of(run.card.variant(variant).name)) else {}
+    return Request.check(run.card, **{"variant": variant, "text": "Ada", "seed": 5, "settings": settings, **given})
+
+
+def outcome(trace: Trace):
+    return trace.forced if trace.picture is None else trace.picture.tobytes()
+
+
+def same(one: Trace, other: Trace, tolerance: float = 0.0) -> bool:
+    """Same choices, same pictures, same weights."""
+    if len(one.steps) != len(other.steps) or one.maps() != other.maps() or one.forced != other.forced:
+        return False
+    if one.picture is not None and np.abs(one.picture.astype(int) - other.picture).max() > (1 if tolerance else 0):
+        return False
+    return all(np.abs(one.map(*each) - other.map(*each)).max() <= tolerance for each in one.maps())
+
+
+def test_card_is_whole(model):
+    card = model[0].card
+    texts = [card.title, card.summary, *(part for part, _ in card.anatomy)]
+    for variant in card.variants:
+        texts += [variant.title, variant.placeholder]
+        assert len(variant.tries) >= 3
+        for each in variant.tries:
+            texts += [each.question, each.look_for]
+            Request.from_dict(card, {"variant": variant.name, **try_request(each)})
+    for setting in card.settings:
+        texts += [setting.label, setting.help]
+        assert setting.check(setting.default) == setting.default
+    assert all(set(text) == LANGUAGES and all(text.values()) for text in texts)
+    assert sum(lit for _, lit in card.anatomy) >= 1
+    assert card.produces in ("text", "picture")
+
+
+def try_request(each):
+    """A Try's request, in the words of a link, as those of Request.from_dict."""
+    given = dict(each.request)
+    if "prompt" in given:
+        given["text"] = given.pop("prompt")
+    if given.pop("without", False):
+        given["attention"] = False
+    return given
+
+
+def test_same_request_same_trace(model):
+    run, request = model
+    one, two = run.trace(request), run.trace(request)
+    assert one.done and same(one, two) and one.text == two.text
+    assert outcome(run.trace(replace(request, seed=6, text=""))) != outcome(run.trace(replace(request, seed=7, text="")))
+
+
+def test_rows_name_their_tokens(model):
+    run, request = model
+    trace = run.trace(request)
+    assert trace.maps()
+    if run.card.produces == "text":
+        assert "".join(step.chosen.label for step in trace.steps if step.chosen).strip().startswith(trace.text.strip()[:4])
+        for step in trace.steps:
+            assert step.chosen is None or step.chosen in step.candidates
+            assert sum(each.probability for each in step.candidates) <= 1 + 1e-4
+            for rows in step.attentions:
+                if rows.kind == "self" and isinstance(rows.query, Tokens):
+                    last = rows.first_query + len(rows.query)
+                    assert rows.query.labels == trace.tokens[rows.first_query : last]
+                    assert rows.key.labels == trace.tokens[: len(rows.key)]
+    else:
+        assert trace.picture.dtype == np.uint8 and trace.picture.ndim == 3
+
+
+def test_watching_changes_nothing(model):
+    run, request = model
+    assert outcome(run.trace(request)) == outcome(run.trace(replace(request, watched=False)))
+    assert not any(step.attentions for step in run.generate(replace(request, watched=False)))
+
+
+def painted(trace: Trace) -> tuple[Edit, ...]:
+    """Every recorded row, as edits that paint it."""
+    return tuple(
+        Edit("paint", rows=rows.weights, map=rows.kind, layers=(rows.layer,), steps=(step.index,))
+        for step in trace.steps
+        for rows in step.attentions
+    )
+
+
+def test_painted_rows_give_the_same_output(model):
+    run, request = model
+    trace = run.trace(request)
+    again = run.trace(replace(request, edits=painted(trace)))
+    assert same(trace, again, tolerance=1e-4)
+    assert all(
+        abs(one.probability - two.probability) <= 1e-4
+        for a, b in zip(trace.steps, again.steps, strict=True)
+        for one, two in zip(a.candidates, b.candidates, strict=True)
+    )
+
+
+def test_one_changed_row_changes_the_output(model):
+    """The row of the last choice, turned upside down, gives other probabilities; a face's, other pixels."""
+    run, request = model
+    trace = run.trace(request)
+    step = trace.steps[-1]
+    rows = next(rows for rows in reversed(step.attentions) if rows.weights.shape[-1] > 1)
+    query = rows.first_query + len(rows.query) - 1
+    if trace.picture is not None:
+        query = int(rows.weights.max((0, 2)).argmax())
+    upside = 1 - rows.weights[:, query - rows.first_query][:, None]
+    edit = Edit("paint", rows=upside, map=rows.kind, layers=(rows.layer,), steps=(step.index,), queries=(query,))
+    fingers = [run.replay(replace(request, edits=edits, forced=trace.forced), query) for edits in ((), (edit,))]
+    assert any(not np.allclose(a.context, b.context, atol=1e-6) for a, b in zip(*fingers, strict=True))
+    edited = run.trace(replace(request, edits=(edit,), forced=trace.forced))
+    assert [c.probability for c in edited.steps[-1].candidates] != [c.probability for c in step.candidates] or (
+        trace.picture is not None and not same(trace, edited)
+    )
+
+
+def test_every_edit_runs(model):
+    run, request = model
+    trace = run.trace(request)
+    for edit in (Edit("sharpness", 3.0), Edit("hide", keys=(0,)), Edit("uniform"), Edit("shuffle"), Edit("off"), Edit("off", heads=(0,))):
+        edited = run.trace(replace(request, edits=(edit,), forced=trace.forced))
+        assert edited.done
+        for step in edited.steps:
+            for rows in step.attentions:
+                assert np.abs(rows.weights.sum(-1) - 1).max() < 1e-4
+                assert (rows.used is not None) == (edit.action == "off")
+
+
+def test_settings_at_their_ends(model):
+    run, request = model
+    for setting in run.card.settings_of(request.variant):
+        ends = tuple(setting.choices) if setting.kind == "choice" else (setting.low, setting.high)
+        for end in ends:
+            if setting.name == "length" and end == setting.high:
+                continue  # the cap is tested where the generator is
+            settings = {**request.settings, setting.name: setting.check(end)}
+            assert run.trace(replace(request, settings=settings)).done
+
+
+def test_details_are_the_rows_own(model):
+    run, request = model
+    trace = run.trace(request)
+    query = trace.steps[-1].attentions[0].first_query + len(trace.steps[-1].attentions[0].query) // 2
+    for detail in run.replay(request, query):
+        row = trace.map(detail.kind, detail.layer)[:, query, : detail.weights.shape[-1]]
+        assert np.allclose(row, detail.weights, atol=1e-5)
+        scores = np.exp(detail.scores - detail.scores.max(-1, keepdims=True))
+        assert np.allclose(scores / scores.sum(-1, keepdims=True), detail.weights, atol=1e-4)
+        assert np.allclose(np.einsum("hk,hkv->hv", detail.weights, detail.value), detail.context, atol=1e-4)
+        scaled = np.einsum("hd,hkd->hk", detail.query, detail.key) / np.sqrt(detail.query.shape[-1])
+        seen = np.isfinite(detail.scores)
+        assert np.allclose(scaled[seen], detail.scores[seen], atol=1e-3)
+    with pytest.raises(BadInput):
+        run.replay(request, 10**6)
+
+
+def test_a_run_goes_on_from_another_candidate(model):
+    run, request = model
+    trace = run.trace(request)
+    if run.card.produces != "text":
+        return
+    step = next(step for step in trace.steps if len(step.candidates) > 1)
+    other = next(each for each in step.candidates if each.id != step.chosen.id)
+    branch = run.trace(replace(request, forced=(*trace.forced[: step.index], other.id)))
+    assert branch.forced[: step.index + 1] == (*trace.forced[: step.index], other.id)
+    assert branch.steps[step.index].chosen.label == other.label
+    with pytest.raises(BadInput):
+        list(run.generate(replace(request, forced=(10**7,))))
+
+
+def test_interleaved_runs_never_hear_each_other(model):
+    """Two runs with other edits, each turn in another thread under a fresh copied context, closed from a third."""
+    run, request = model
+    requests = [request, replace(request, edits=(Edit("uniform"),))]
+    alone = [run.trace(each) for each in requests]
+    together = [Trace(run.card.name, each.variant) for each in requests]
+    turns, left = [iter(run.generate(each)) for each in requests], []
+
+    def turn(iterator, trace):
+        for step in iterator:
+            trace.add(step)
+            break
+        left.append((watched(), torch.is_inference_mode_enabled(), torch.is_grad_enabled()))
+
+    def in_thread(function, *args):
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(function, *args))
+        thread.start()
+        thread.join()
+
+    for _ in range(max(len(trace.steps) for trace in alone) + 1):
+        for iterator, trace in zip(turns, together, strict=True):
+            in_thread(turn, iterator, trace)
+    assert all(same(one, two) for one, two in zip(alone, together, strict=True))
+    open_run = run.generate(request)
+    in_thread(next, open_run)
+    in_thread(open_run.close)
+    assert set(left) == {(False, False, True)} and not watched()
+
+
+HOSTILE = ["<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "C:\\users"]
+STRANGE = ["", " ", "שלום \u202e\x00\x07 你好 🦊", "e\u0301" * 3]
+
+
+@pytest.mark.parametrize("text", HOSTILE + STRANGE)
+def test_any_prompt_runs(model, text):
+    run, request = model
+    trace = run.trace(replace(request, text=text))
+    assert trace.done and trace.steps[0].notes is not None
+    if run.card.produces == "text" and not text.strip():
+        assert trace.steps[0].notes, "an unconditional run says so"
+
+
+def test_a_very_long_prompt_is_cut_and_says_so(model):
+    run, request = model
+    first = next(iter(run.generate(replace(request, text="long ago " * 11_000))))
+    assert first.notes or run.card.produces == "picture"
+    assert sum(rows.weights.nbytes for rows in first.attentions) < 32e6
+
+
+def test_the_twin_runs_and_shows_no_weights(model):
+    run, request = model
+    if not run.card.twin:
+        with pytest.raises(BadInput):
+            Request.check(run.card, attention=False)
+        return
+    trace = run.trace(replace(request, attention=False))
+    assert trace.done and not trace.maps()
+
+
+@pytest.mark.parametrize(("name", "variant"), SHIPPED)
+def test_stored_examples_still_draw(name, variant):
+    folder = generators.folders(name)[variant] / "examples"
+    stored = sorted(folder.glob("*.npz"))
+    assert len(stored) >= 6
+    for path in stored:
+        assert path.stat().st_size <= 500_000
+        trace = Trace.load(path)
+        assert (trace.generator, trace.variant) == (name, variant) and trace.done and trace.maps()
+        assert any(step.details for step in trace.steps), "an example holds the components of the query it pins"
+        Request.from_dict(generators.find(name).card, trace.request)
+
+
+@pytest.mark.parametrize(("name", "variant"), SHIPPED)
+def test_a_stored_example_is_what_the_model_makes(name, variant):
+    path = sorted((generators.folders(name)[variant] / "examples").glob("*.npz"))[0]
+    stored, run = Trace.load(path), generators.load(name, variant)
+    again = run.trace(replace(Request.from_dict(run.card, stored.request), forced=stored.forced))
+    assert same(stored, again, tolerance=2e-3)
+
+
+@pytest.mark.parametrize(("name", "variant"), SHIPPED)
+def test_learning_shows_the_example_growing(name, variant):
+    series = load_series(generators.folders(name)[variant] / "learning.npz")
+    steps = list(series)
+    assert 8 <= len(steps) <= 12 and steps == sorted(steps)
+    first, last = series[steps[0]], series[steps[-1]]
+    assert first.maps() == last.maps() and first.tokens == last.tokens
+    kind, layer = last.maps()[0]
+    assert np.abs(first.map(kind, layer) - last.map(kind, layer)).max() > 0.02
+
+
+@pytest.mark.parametrize(("name", "variant"), SHIPPED)
+def test_damaged_weights_are_one_sentence(name, variant, tmp_path):
+    good = generators.folders(name)[variant]
+    for path in good.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "weights.safetensors").write_bytes((good / "weights.safetensors").read_bytes()[:1000])
+    for broken in (tmp_path, tmp_path / "nowhere"):
+        with pytest.raises(NotReady) as refusal:
+            generators.find(name).load(broken)
+        assert set(refusal.value.words) == LANGUAGES and "\n" not in str(refusal.value)
