@@ -256,7 +256,7 @@ def save_series(path: Path | str, traces: Mapping[int, Trace]) -> None:
 def load_series(path: Path | str) -> dict[int, Trace]:
     """Read what `save_series` wrote. Raises TraceError if it is no such file."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a broken file open
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays["meta"].tobytes())
         if meta["format"] != FORMAT:
