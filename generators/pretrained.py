@@ -10,7 +10,7 @@ would arrive, and the logits would be silently wrong.
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
@@ -46,7 +46,8 @@ def attend_pretrained(
     if groups > 1:
         key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
     mask = None if attention_mask is None else attention_mask[..., : key.shape[-2]] == 0
-    context = attend(query, key, value, name=module.attention_lab, mask=mask, scale=scaling, softcap=softcap, bias=position_bias)
+    name = cast(Name, module.attention_lab)
+    context = attend(query, key, value, name=name, mask=mask, scale=scaling, softcap=softcap, bias=position_bias)
     return context.transpose(1, 2).contiguous(), None
 
 
@@ -57,7 +58,7 @@ AttentionMaskInterface.register(NAME, eager_mask)
 def watchable(model: Model) -> Model:
     """The same model, its attentions named and led through `attend`; in evaluation mode."""
     for path, module in model.named_modules():
-        module.attention_lab = name_of(path)  # type: ignore[assignment]
+        module.attention_lab = name_of(path)
     model.set_attn_implementation(NAME)
     return model.eval()
 
