@@ -97,6 +97,11 @@ class Clock:
         """Used so far, earlier sessions included."""
         return self.before + time.monotonic() - self._start
 
+    def expected(self, step: int) -> int:
+        """The number of steps that the whole training will take, at the speed so far."""
+        by_time = math.inf if self.minutes is None else max(1, step) * self.minutes * 60 / max(1e-9, self.seconds)
+        return max(1, round(min(by_time, math.inf if self.steps is None else self.steps)))
+
     def over(self, step: int) -> bool:
         """Whether the training should end before the step of that number."""
         out_of_time = self.minutes is not None and self.seconds >= self.minutes * 60

@@ -1,0 +1,124 @@
+"""Reads the data sets that generators learn from.
+
+A data folder has `story_books_en/`, `poems_zh/`, …; `train` is for learning, `held_out` has the same layout and is for figures only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from generators.base import BadInput
+
+FORMS = {"五绝": (5, 4), "五律": (5, 8), "七绝": (7, 4), "七律": (7, 8)}
+"""Form of regular verse → characters in a line, lines."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A text with its title, "" if it has none; a poem also has its form, a key of FORMS."""
+
+    text: str
+    title: str = ""
+    form: str = ""
+
+
+def read_tales(folder: Path) -> list[Document]:
+    """`story_books_en/fairy_tales.jsonl`: tales with titles, one paragraph a line."""
+    with _opened(folder / "story_books_en" / "fairy_tales.jsonl") as file:
+        rows = [json.loads(line) for line in file if line.strip()]
+    return [Document(row["text"], row["title"]) for row in rows]
+
+
+def read_books(folder: Path) -> list[Document]:
+    """`story_books_en/books.txt`, cut into chapters at headings in capitals, one paragraph a line.
+
+    Chapter numbers, page and picture marks of the printed books are left out.
+    """
+    with _opened(folder / "story_books_en" / "books.txt") as file:
+        paragraphs = re.split(r"\n\s*\n", file.read())
+    documents: list[Document] = []
+    title, lines = "", []
+
+    def close() -> None:
+        if sum(map(len, lines)) >= 200:
+            documents.append(Document("\n".join(lines), title))
+
+    for paragraph in paragraphs:
+        paragraph = " ".join(paragraph.split())
+        if _is_heading(paragraph):
+            if not _is_number(paragraph):
+                close()
+                title, lines = _as_title(paragraph), []
+        elif paragraph and not re.search(r"[{}|\[\]_=\\]", paragraph):
+            lines.append(paragraph)
+    close()
+    return documents
+
+
+def read_poems(folder: Path, name: str) -> list[Document]:
+    """`poems_zh/NAME.tsv`, NAME being "tang_regular" or "song_regular"."""
+    with _opened(folder / "poems_zh" / f"{name}.tsv") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file][1:]
+    return [Document(text, title, form) for _, form, title, _, text in rows]
+
+
+def read_text(path: Path) -> list[Document]:
+    """Any text file, as one document. Raises BadInput if it is missing, empty or not UTF-8."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"{path.name} is not a readable UTF-8 text file.", f"{path.name} 不是可读的 UTF-8 文本文件。") from None
+    text = text.replace("\r\n", "\n").strip()
+    if not text:
+        raise BadInput(f"{path.name} is empty.", f"{path.name} 是空的。")
+    return [Document(text)]
+
+
+def split_off(documents: Iterable[Document], share: float) -> tuple[list[Document], list[Document]]:
+    """(rest, about that share of them), chosen by their content, so that the same text always falls on the same side."""
+    rest, chosen = [], []
+    for document in documents:
+        number = int.from_bytes(hashlib.sha256(document.text.encode()).digest()[:4], "big") / 2**32
+        (chosen if number < share else rest).append(document)
+    return rest, chosen
+
+
+def without_lines_of(documents: Iterable[Document], others: Iterable[Document], shortest: int = 40) -> list[Document]:
+    """The documents without the lines, of at least `shortest` characters, that stand in the others."""
+    taken = {_letters(line) for other in others for line in other.text.split("\n") if len(line) >= shortest}
+    kept = []
+    for document in documents:
+        lines = [line for line in document.text.split("\n") if len(line) < shortest or _letters(line) not in taken]
+        if lines:
+            kept.append(Document("\n".join(lines), document.title, document.form))
+    return kept
+
+
+def _opened(path: Path):  # type: ignore[no-untyped-def]
+    if not path.is_file():
+        name = "/".join(path.parts[-2:])
+        raise BadInput(f"The data folder has no {name}.", f"数据文件夹里没有 {name}。")
+    return path.open(encoding="utf-8")
+
+
+def _letters(line: str) -> str:
+    return re.sub(r"\W", "", line).lower()
+
+
+def _is_heading(paragraph: str) -> bool:
+    letters = [each for each in paragraph if each.isalpha()]
+    return 3 <= len(letters) and len(paragraph) <= 80 and not any(each.islower() for each in letters)
+
+
+def _is_number(heading: str) -> bool:
+    return bool(re.match(r"(CHAPTER|BOOK|PART|CANTO|VOLUME|FOOTNOTE|NOTE|THE END|[IVXLC]+\b)", heading))
+
+
+def _as_title(heading: str) -> str:
+    words = re.sub(r"^[\divxlcIVXLC]+\. ", "", heading).strip(" .").title()
+    return re.sub(r"(['’])(S|T|Ll|Re|Ve|D|M)\b", lambda match: match[1] + match[2].lower(), words)
