@@ -8,6 +8,10 @@ PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.1
 PIP := .venv/bin/python -m pip --disable-pip-version-check
 APT := apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends
 
+ifeq ($(MAKECMDGOALS)$(SPACE),space)
+$(error Say where: make space SPACE=owner/name)
+endif
+
 .PHONY: run test check bench space clean
 .DELETE_ON_ERROR:
 
@@ -27,7 +31,6 @@ bench: .venv/ready-dev .venv/ready-browser .venv/bertviz
 
 # A clean tree without history: the Hub refuses a plain push of binaries.
 space: .venv/ready
-	@test -n "$(SPACE)" || { echo "Say where: make space SPACE=owner/name"; exit 2; }
 	tree=$$(mktemp -d) && trap 'rm -rf "$$tree"' EXIT && git archive HEAD | tar -x -C "$$tree" && \
 	.venv/bin/hf repos create "$(SPACE)" --type space --space-sdk gradio --exist-ok && \
 	.venv/bin/hf upload "$(SPACE)" "$$tree" . --type space --delete "*" --commit-message "Attention Lab $$(git rev-parse --short HEAD)"

@@ -1,0 +1,59 @@
+"""When a run is on the screen: milliseconds from the input event to the paint that shows its first step, in the page's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+GENERATE = "[data-do=go]"
+PROMPT = "textarea.prompt"
+CHIP = '.chips [role="radio"]'
+EXAMPLE = ".examples button"
+
+ARM = """() => {
+  const shown = () => document.querySelector("[data-run]");
+  const before = shown()?.dataset.run;
+  let began = 0;
+  addEventListener("click", (event) => { began = event.timeStamp; }, { capture: true, once: true });
+  window.painted = new Promise((done) => {
+    const painted = () => {  // the task after a frame's callbacks runs when that frame has been drawn
+      const frame = new MessageChannel();
+      frame.port1.onmessage = () => done(performance.now() - began);
+      requestAnimationFrame(() => frame.port2.postMessage(0));
+    };
+    const seen = new MutationObserver(() => {
+      const view = shown();
+      if (!began || !view || view.dataset.run === before || !(Number(view.dataset.t) >= 1)) return;
+      seen.disconnect();
+      painted();
+    });
+    seen.observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-run", "data-t"] });
+  });
+}"""
+
+
+def painted(page: Page, click: Callable[[], None]) -> float:
+    """Milliseconds from the click that `click` makes to the first paint of another run than the one shown."""
+    page.evaluate(ARM)
+    click()
+    return float(page.evaluate("() => window.painted"))
+
+
+def open_page(page: Page, url: str, state: str = "") -> float:
+    """Go there in English; returns the milliseconds from the start of the navigation until Generate can be pressed."""
+    page.goto(f"{url}/?lang=en&{state}", wait_until="commit")
+    ready = """(selector) => new Promise((done) => {
+      const look = () => {
+        const button = document.querySelector(selector);
+        if (button && !button.disabled && button.textContent.trim()) done(performance.now());
+        else requestAnimationFrame(look);
+      };
+      look();
+    })"""
+    return float(page.evaluate(ready, GENERATE))
+
+
+def done(page: Page) -> None:
+    """Wait until the run shown has ended."""
+    page.locator('[data-run][data-done]:not([data-done="false"]):not([data-done="0"])').first.wait_for(state="attached")
