@@ -1,0 +1,60 @@
+"""About: the article section by section, in every language, over the page.
+
+The text is Markdown of ours in assets/lessons/LANGUAGE/*.md, in the order of the file names. Figures are never typed in:
+the line `[figures]` becomes a table of what the model cards (assets/GENERATOR/VARIANT/card.json) say.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import generators
+from page.controls import LANGUAGES, strings
+
+LESSONS = Path(__file__).parent.parent / "assets" / "lessons"
+FIGURES = "[figures]"
+
+
+def about() -> None:
+    """Put the panel into the Blocks that are being built; the controls open and close it."""
+    with gr.Column(elem_id="about"):
+        for language in LANGUAGES:
+            gr.Markdown(lesson(language), elem_classes=["lesson", f"lesson-{language}"])
+
+
+def lesson(language: str) -> str:
+    """All sections in one language."""
+    parts = [path.read_text(encoding="utf-8").strip() for path in sorted((LESSONS / language).glob("*.md"))]
+    return "\n\n".join(parts).replace(FIGURES, figures(language))
+
+
+def figures(language: str) -> str:
+    """A Markdown table of every figure that a model card holds: with attention, without."""
+    words = strings()[language]
+    rows = [row for card in generators.cards() for variant in card.variants for row in _rows(card.name, variant.name, language)]
+    if not rows:
+        return words["no_figures"]
+    head = [words["model"], words["figure"], words["with_attention_column"], words["without_attention_column"], words["better"]]
+    return "\n".join(["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]])
+
+
+def _rows(name: str, variant: str, language: str) -> list[list[str]]:
+    path = generators.folders(name)[variant] / "card.json"
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8")).get("metrics", {})
+        return [_row(f"`{name}/{variant}`", metric, each, strings()[language]) for metric, each in metrics.items()]
+    except (OSError, ValueError, AttributeError):
+        return []
+
+
+def _row(model: str, metric: str, given: dict[str, Any], words: Any) -> list[str]:
+    better = words["lower"] if given.get("better") == "lower" else words["higher"]
+    return [model, f"`{metric}` {given.get('unit', '')}".strip(), *(_number(given.get(side)) for side in ("with", "without")), better]
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else "–"

@@ -1,0 +1,100 @@
+"""The controls: what to make, from what, and with which settings; one gr.HTML component.
+
+Its template is constant and its script (controls.js) draws what the cards say, so that choosing a variant, a language or a setting
+needs no trip to the server. Events: run {the request}, show {example}, stop. Its value is the status of the last run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+import generators
+from generators.base import Card, Setting, Variant
+from generators.trace import Words
+from page import shelf
+
+HERE = Path(__file__).parent
+STRINGS = HERE.parent / "assets" / "strings"
+LANGUAGES = ("en", "zh")
+EVENTS = ("run", "show", "stop")
+
+
+@lru_cache(maxsize=1)
+def strings() -> Mapping[str, Mapping[str, str]]:
+    """The sentences of the frame by language."""
+    return {name: json.loads((STRINGS / f"{name}.json").read_text(encoding="utf-8")) for name in LANGUAGES}
+
+
+class Controls(gr.HTML):
+    """Chips, prompt, seed, settings, examples. ailing() → {"GENERATOR/VARIANT": what is wrong with it}."""
+
+    def __init__(self, *, ailing: Callable[[], Mapping[str, Words]]) -> None:
+        def problems(_: Any) -> Mapping[str, Words]:
+            return ailing()
+
+        super().__init__(
+            None,
+            html_template=(HERE / "controls.html").read_text(encoding="utf-8"),
+            js_on_load=(HERE / "controls.js").read_text(encoding="utf-8"),
+            apply_default_css=False,
+            elem_id="controls",
+            server_functions=[problems],
+            choices=[_choice(card, variant) for card in generators.cards() for variant in card.variants],
+            strings=strings(),
+            space=os.environ.get("SPACE_ID", ""),
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        if name in EVENTS:
+            return super().__getattr__(name)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def postprocess(self, value: Any) -> Any:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+    def get_block_name(self) -> str:
+        return "html"
+
+
+def _choice(card: Card, variant: Variant) -> dict[str, Any]:
+    """What the script knows of one variant."""
+    return {
+        "generator": card.name,
+        "variant": variant.name,
+        "icon": variant.icon,
+        "title": dict(variant.title),
+        "summary": dict(card.summary),
+        "placeholder": dict(variant.placeholder),
+        "language": variant.language,
+        "twin": card.twin,
+        "takes": list(card.accepts),
+        "settings": [_setting(each) for each in card.settings_of(variant.name)],
+        "tries": [
+            {"question": dict(each.question), "look_for": dict(each.look_for), "request": dict(each.request)} for each in variant.tries
+        ],
+        "examples": shelf.listing(card.name, variant.name),
+    }
+
+
+def _setting(setting: Setting) -> dict[str, Any]:
+    return {
+        "name": setting.name,
+        "kind": setting.kind,
+        "default": setting.default,
+        "label": dict(setting.label),
+        "help": dict(setting.help),
+        "low": setting.low,
+        "high": setting.high,
+        "step": setting.step,
+        "choices": {value: dict(words) for value, words in setting.choices.items()},
+    }

@@ -1,0 +1,318 @@
+"""The desk: what the page and the API can ask for, and what they get; nothing given is trusted.
+
+A run is answered by messages for the view (`page.wire`) and a status for the controls; anything that goes wrong becomes one
+sentence in every language, and what was on the screen stays there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+import generators
+from generators.base import BadInput, Card, NotReady, Request, read_seed
+from generators.edits import EditError, read_edits
+from generators.trace import Trace, Words
+from page import shelf, wire
+from page.runs import UNEXPECTED, Run, Runs
+
+LONGEST_TEXT = 20_000  # characters of a prompt that a generator gets to see; its own limit is lower
+SESSIONS = 4096  # visitors whose last run is remembered
+LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
+LOOKERS = 2  # threads for what a visitor asks about a run
+
+Shown = tuple[Any, Any]
+"""A message for the view and a status for the controls."""
+
+
+class Desk:
+    """Answers one page."""
+
+    def __init__(self, runs: Runs | None = None) -> None:
+        self.runs = runs or Runs()
+        self._lookers = ThreadPoolExecutor(LOOKERS, "look")
+        self._last: OrderedDict[str, Run] = OrderedDict()  # session → its last run
+        self._stop: dict[str, asyncio.Event] = {}  # session → set when it wants no more
+
+    # What the visitor does. Each answers with messages and statuses.
+
+    async def run(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """{generator, variant, prompt, seed, settings, edits, forced, without}: a new run."""
+        async for shown in self._answer(event, request, lambda given: self._start(*self._read(given))):
+            yield shown
+
+    async def show(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """{example}: a stored run."""
+        async for shown in self._answer(event, request, lambda given: shelf.run(given.get("example"))):
+            yield shown
+
+    async def pick(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """{run, step, id}: another token at that step; what was chosen before it stays."""
+
+        def branch(given: Mapping[str, Any]) -> Run:
+            run, step, chosen = self._find(given), _index(given.get("step")), _index(given.get("id"))
+            if step >= len(run.trace.steps):
+                raise BadInput("This run has no such step.", "这次运行没有这一步。")
+            before = (each.chosen.id for each in run.trace.steps[:step] if each.chosen is not None)
+            return self._start(generators.card(run.generator), replace(run.request, forced=(*before, chosen)))
+
+        async for shown in self._answer(event, request, branch):
+            yield shown
+
+    async def edit(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """{run, edits}: the same run with these changes of its attention."""
+
+        def edited(given: Mapping[str, Any]) -> Run:
+            run = self._find(given)
+            return self._start(generators.card(run.generator), replace(run.request, edits=_edits(given.get("edits"))))
+
+        async for shown in self._answer(event, request, edited):
+            yield shown
+
+    async def face(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """{seed}: the same run from another seed."""
+
+        def reseeded(given: Mapping[str, Any]) -> Run:
+            run = self._last.get(str(request.session_hash)) if given.get("run") is None else self._find(given)
+            if run is None:
+                raise BadInput("There is no run to vary yet.", "还没有可以变化的运行。")
+            varied = replace(run.request, seed=read_seed(given.get("seed")), text="", forced=())
+            return self._start(generators.card(run.generator), varied)
+
+        async for shown in self._answer(event, request, reseeded):
+            yield shown
+
+    async def stop(self, request: gr.Request) -> None:
+        """The visitor wants no more of the run that is going on."""
+        event = self._stop.get(str(request.session_hash))
+        if event is not None:
+            event.set()
+
+    # What the view asks for while it shows a run: one JSON object in, one out.
+
+    def fetch(self, given: Any) -> dict[str, Any]:
+        """{run, first}: all steps from there."""
+        with _sentence() as answer:
+            given = _object(given)
+            run, first = self._find(given), _index(given.get("first", 0))
+            heading = wire.heading(generators.card(run.generator), run.request, stored=_stored(run))
+            count = max(0, len(run.trace.steps) - first)
+            answer |= wire.message(run.trace, run.id, first, count, done=run.done, head=heading, error=run.error)
+        return answer
+
+    async def row(self, given: Any) -> dict[str, Any]:
+        """{run, query}: the three components for that query, exact, by running it again."""
+        with _sentence() as answer:
+            given = _object(given)
+            answer |= wire.detail_message(await self._details(self._find(given), _index(given.get("query"))))
+        return answer
+
+    def learning(self, given: Any) -> dict[str, Any]:
+        """{generator, variant}: one example while the model learned; {} if there is none."""
+        with _sentence() as answer:
+            card, variant = _variant(_object(given))
+            series = shelf.learned(card.name, variant)
+            if series:
+                trace = next(iter(series.values()))
+                answer |= wire.series_message(series, head=wire.heading(card, Request.from_dict(card, trace.request), stored=True))
+        return answer
+
+    async def film(self, given: Any) -> dict[str, Any]:
+        """{generator, variant, seed, settings}: the next pictures, small; {} if the generator has none to offer."""
+        with _sentence() as answer:
+            given = _object(given)
+            card, variant = _variant(given)
+            request = Request.check(card, variant=variant, seed=given.get("seed", 0), settings=_mapping(given.get("settings")))
+            if hasattr(generators.find(card.name), "film"):
+                answer |= await self._look(lambda: _film(generators.load(card.name, variant), request))
+        return answer
+
+    def problems(self) -> dict[str, Words]:
+        """"GENERATOR/VARIANT" → what is wrong with it, for those that cannot run."""
+        return {f"{name}/{variant}": words for (name, variant), words in self.runs.problems.items()}
+
+    # What programs ask for.
+
+    async def result(self, card: Card, request: Request) -> tuple[Run, float]:
+        """A run, followed to its end, and the seconds that took. Raises BadInput, NotReady, RuntimeError."""
+        began = time.perf_counter()
+        run = self.runs.start(card.name, request)
+        async for _ in self.runs.follow(run):
+            pass
+        if run.error is not None:
+            raise BadInput(run.error["en"], run.error["zh"])
+        return run, time.perf_counter() - began
+
+    async def details(self, run_id: Any, query: Any) -> dict[str, Any]:
+        """The three components of a query of a kept run. Raises BadInput."""
+        return wire.detail_message(await self._details(self._find({"run": run_id}), _index(query)))
+
+    # Inside.
+
+    def _read(self, given: Mapping[str, Any]) -> tuple[Card, Request]:
+        """Card and checked request. Raises BadInput."""
+        card, variant = _variant(given)
+        text = given.get("prompt") or ""
+        request = Request.check(
+            card,
+            variant=variant,
+            text=text[:LONGEST_TEXT] if isinstance(text, str) else text,
+            seed=given.get("seed"),
+            settings=_mapping(given.get("settings")),
+            edits=given.get("edits"),
+            forced=given.get("forced") or (),
+            attention=not given.get("without"),
+        )
+        return card, request
+
+    def _start(self, card: Card, request: Request) -> Run:
+        return self.runs.start(card.name, request)
+
+    def _find(self, given: Mapping[str, Any]) -> Run:
+        wanted = given.get("run")
+        return shelf.run(wanted) if isinstance(wanted, str) and wanted.startswith(shelf.PREFIX) else self.runs.get(wanted)
+
+    async def _answer(self, event: gr.EventData, request: gr.Request, start: Callable[[Mapping[str, Any]], Run]) -> AsyncIterator[Shown]:
+        """The messages of the run that `start` finds for what the event carried."""
+        session, enough = str(request.session_hash), asyncio.Event()
+        try:
+            run = start(_object(event._data))
+            card = generators.card(run.generator)
+            heading = wire.heading(card, run.request, stored=_stored(run))
+            self._remember(session, run, enough)
+            sent = 0
+            async for count in self._follow(run, enough):
+                done = run.done or enough.is_set()
+                yield (
+                    wire.message(run.trace, run.id, sent, count - sent, done=done, head=heading if sent == 0 else None, error=run.error),
+                    _status(run, done),
+                )
+                sent = count
+        except (BadInput, NotReady) as error:
+            yield _failure(error.words)
+        except Exception:
+            logging.exception("a visitor's wish failed")
+            yield _failure(UNEXPECTED)
+        finally:
+            if self._stop.get(session) is enough:
+                del self._stop[session]
+
+    async def _follow(self, run: Run, enough: asyncio.Event) -> AsyncIterator[int]:
+        """As `Runs.follow`, until the visitor has had enough; the last number comes after that."""
+        if run.done:
+            yield len(run.trace.steps)
+            return
+        steps = self.runs.follow(run)
+        stopped = asyncio.ensure_future(enough.wait())
+        try:
+            while True:
+                coming = asyncio.ensure_future(anext(steps, None))
+                await asyncio.wait((coming, stopped), return_when=asyncio.FIRST_COMPLETED)
+                if stopped.done():
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+                    break
+                count = coming.result()
+                if count is None:
+                    return
+                yield count
+        finally:
+            stopped.cancel()
+            await steps.aclose()
+        if not run.followers:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(run.end(), LONGEST_GOODBYE)
+        yield len(run.trace.steps)
+
+    def _remember(self, session: str, run: Run, enough: asyncio.Event) -> None:
+        self._last[session] = run
+        self._last.move_to_end(session)
+        if len(self._last) > SESSIONS:
+            self._last.popitem(last=False)
+        before = self._stop.get(session)
+        if before is not None:
+            before.set()
+        self._stop[session] = enough
+
+    async def _details(self, run: Run, query: int) -> tuple[Any, ...]:
+        """Details that an example holds, else by replay."""
+        for step in run.trace.steps:
+            if step.details and step.details[0].query_index == query:
+                return step.details
+        repeat = replace(run.request, forced=run.trace.forced)
+        return await self._look(lambda: generators.load(run.generator, repeat.variant).replay(repeat, query))
+
+    async def _look(self, ask: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._lookers, ask)
+
+
+def _status(run: Run, done: bool) -> dict[str, Any]:
+    """What the controls show of a run, and the request that repeats it."""
+    return {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": run.trace.request}
+
+
+def _failure(words: Words) -> Shown:
+    """A sentence in place of a run."""
+    return wire.message(Trace("", ""), "", 0, 0, done=True, error=words), {"run": "", "running": False, "error": dict(words)}
+
+
+@contextmanager
+def _sentence() -> Iterator[dict[str, Any]]:
+    """An answer to fill; what goes wrong inside becomes its `error`."""
+    answer: dict[str, Any] = {}
+    try:
+        yield answer
+    except (BadInput, NotReady) as error:
+        answer["error"] = dict(error.words)
+    except Exception:
+        logging.exception("a question of the view failed")
+        answer["error"] = dict(UNEXPECTED)
+
+
+def _stored(run: Run) -> bool:
+    return run.id.startswith(shelf.PREFIX)
+
+
+def _film(model: Any, request: Request) -> dict[str, Any]:
+    return {"pictures": [{"seed": seed, "url": wire.picture_url(picture)} for seed, picture in model.film(request)]}
+
+
+def _object(given: Any) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise BadInput("This asks for nothing that there is.", "没有可以回答的内容。")
+    return given
+
+
+def _mapping(given: Any) -> Mapping[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise BadInput("Settings are given as name and value.", "设置应以名称和数值给出。")
+    return given or {}
+
+
+def _variant(given: Mapping[str, Any]) -> tuple[Card, str]:
+    """Card and variant by name. Raises BadInput."""
+    card = generators.card(str(given.get("generator") or ""))
+    wanted = given.get("variant")
+    return card, card.variant(None if wanted is None else str(wanted)).name
+
+
+def _index(given: Any) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
+        raise BadInput("A position is a whole number from 0.", "位置应是从 0 开始的整数。")
+    return given
+
+
+def _edits(given: Any) -> tuple[Any, ...]:
+    try:
+        return read_edits(given)
+    except EditError as error:
+        raise BadInput(str(error), f"注意力的修改有误：{error}") from None

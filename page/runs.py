@@ -1,0 +1,255 @@
+"""Runs: they are stepped a turn at a time in a few threads, followed by whoever watches, and kept for a while.
+
+    start(name, request)   a run; whoever asks for the same gets the same one
+    follow(run)            how many steps there are, each time there are more; the run ends when nobody follows it
+    get(run_id)            a run that is kept, or a sentence that says it has expired
+
+A run belongs to one event loop. Its generator is stepped, and closed, in the pool; everything else happens in the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import generators
+from generators.base import BadInput, Generator, NotReady, Request
+from generators.trace import Step, Trace, Words
+
+CAPACITY = 256 * 2**20  # bytes of weights and pictures that are kept
+TURN = 0.04  # seconds that a run may step before the next one has its turn
+PAUSE = 0.05  # seconds between two messages to one follower
+LONGEST = 60.0  # seconds of computing in one run
+WORKERS = 2
+WARM_STEPS = 3
+
+UNEXPECTED: Words = {
+    "en": "Something went wrong here, not with what you gave; please try again.",
+    "zh": "这里出了点问题，不是你的输入有误；请再试一次。",
+}
+
+Load = Callable[[str, str | None], Generator]
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of a generator, and what it left so far.
+
+    key: the same for the same request. computed: seconds that its steps took. began, ended: times of the first and last step.
+    driven: somebody steps it. done: no more steps will come. stopped: nobody wanted more, or its time was over.
+    error: what ended it instead. size: bytes of its trace, once it is done.
+    """
+
+    id: str
+    generator: str
+    request: Request
+    key: str
+    trace: Trace
+    computed: float = 0.0
+    began: float = 0.0
+    ended: float = 0.0
+    driven: bool = False
+    done: bool = False
+    stopped: bool = False
+    error: Words | None = None
+    size: int = 0
+    followers: int = 0
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def rate(self) -> float:
+        """Steps a second after the first, which reads the whole prompt; 0 while there is no telling."""
+        return (len(self.trace.steps) - 1) / (self.ended - self.began) if self.ended > self.began else 0.0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether whoever asks for the same may have this one."""
+        return not self.stopped and self.error is None and (self.done or not self.driven or self.followers > 0)
+
+    def tell(self) -> None:
+        """Wake the followers."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def news(self) -> None:
+        """Wait until there is something that was not there at the call."""
+        await self._news.wait()
+
+    async def end(self) -> None:
+        """Wait until no more steps will come."""
+        while not self.done:
+            await self.news()
+
+
+class Runs:
+    """All runs of one page."""
+
+    def __init__(
+        self,
+        load: Load = generators.load,
+        *,
+        capacity: int = CAPACITY,
+        longest: float = LONGEST,
+        workers: int = WORKERS,
+    ) -> None:
+        self._load = load
+        self._capacity = capacity
+        self._longest = longest
+        self._pool = ThreadPoolExecutor(workers, "run")
+        self._loader = ThreadPoolExecutor(1, "load")
+        self._kept: OrderedDict[str, Run] = OrderedDict()  # by id, the longest unused first
+        self._same: dict[str, str] = {}  # key → id
+        self._driving: set[asyncio.Task[None]] = set()
+        self.problems: dict[tuple[str, str], Words] = {}
+
+    def start(self, name: str, request: Request) -> Run:
+        """The run of a request: one that was asked for before, or a new one that starts when it is followed."""
+        asked = request.to_dict()
+        key = _key(name, request, asked)
+        same = self._kept.get(self._same.get(key, ""))
+        if same is not None and same.wanted:
+            self._kept.move_to_end(same.id)
+            return same
+        fresh = Run(secrets.token_urlsafe(9), name, request, key, Trace(name, request.variant, asked))
+        self._kept[fresh.id] = fresh
+        self._same[key] = fresh.id
+        self._make_room()
+        return fresh
+
+    def get(self, run_id: object) -> Run:
+        """A run that is kept. Raises BadInput if it is gone or never was."""
+        if not isinstance(run_id, str) or run_id not in self._kept:
+            raise BadInput("This run has expired: please run it again.", "这次运行已过期，请重新运行。")
+        self._kept.move_to_end(run_id)
+        return self._kept[run_id]
+
+    async def follow(self, run: Run) -> AsyncGenerator[int, None]:
+        """The number of steps that are there: at once, then whenever it grew, at most every PAUSE seconds, then at the end.
+
+        Close it to stop following; a run that nobody follows ends within a turn.
+        """
+        run.followers += 1
+        try:
+            if not run.driven:
+                run.driven = True
+                task = asyncio.create_task(self._drive(run))
+                self._driving.add(task)  # a task that nobody holds may be collected
+                task.add_done_callback(self._driving.discard)
+            told = 0
+            while not run.done:
+                if len(run.trace.steps) == told:
+                    await run.news()
+                    continue
+                told = len(run.trace.steps)
+                yield told
+                await asyncio.sleep(PAUSE)
+            yield len(run.trace.steps)
+        finally:
+            run.followers -= 1
+
+    def model(self, name: str, variant: str) -> Generator:
+        """The model, loaded here and now. Raises NotReady, and remembers it in `problems`; BadInput."""
+        try:
+            model = self._load(name, variant)
+        except NotReady as error:
+            self.problems[name, variant] = error.words
+            raise
+        self.problems.pop((name, variant), None)
+        return model
+
+    def warm(self, name: str, variant: str) -> None:
+        """Load a model and let it take its first steps, which are the slowest; a problem is remembered, not raised."""
+        try:
+            steps = self.model(name, variant).generate(Request.check(generators.card(name), variant=variant))
+            for _ in zip(range(WARM_STEPS), steps):
+                pass
+            _close(steps)
+        except NotReady as error:
+            logging.warning("%s/%s: %s", name, variant, error)
+        except Exception:
+            logging.exception("%s/%s cannot run", name, variant)
+            self.problems[name, variant] = UNEXPECTED
+
+    async def _drive(self, run: Run) -> None:
+        """Step a run until it ends, fails, has had its time or is not followed any more."""
+        steps: Iterator[Step] = iter(())
+        turn = asyncio.get_running_loop().run_in_executor
+        try:
+            model = await turn(self._loader, self.model, run.generator, run.request.variant)
+            steps = model.generate(run.request)
+            ended = False
+            while not ended and run.followers and run.computed < self._longest:
+                made, ended, seconds = await turn(self._pool, _turn, steps, not run.trace.steps)
+                for step in made:
+                    run.trace.add(step)
+                run.computed += seconds
+                run.ended = time.perf_counter()
+                run.began = run.began or run.ended
+                run.tell()
+            run.stopped = not ended
+        except (BadInput, NotReady) as error:
+            run.error = error.words
+        except Exception:
+            logging.exception("a run of %s failed", run.generator)
+            run.error = UNEXPECTED
+        finally:
+            await turn(self._pool, _close, steps)
+            if run.stopped and run.trace.steps:
+                run.trace.steps[-1] = replace(run.trace.steps[-1], stop="stopped")
+            run.done = True
+            run.size = run.trace.nbytes
+            self._make_room()
+            run.tell()
+
+    def _make_room(self) -> None:
+        """Round what was not used for longest to half precision, then let it go, until all fits."""
+        over = sum(run.size for run in self._kept.values()) - self._capacity
+        for forget in (False, True):
+            for run in list(self._kept.values())[:-1]:
+                if over <= 0:
+                    return
+                if not run.done or run.followers or (run.trace.half and not forget):
+                    continue
+                over -= run.size
+                if forget:
+                    del self._kept[run.id]
+                    if self._same.get(run.key) == run.id:
+                        del self._same[run.key]
+                else:
+                    run.trace = run.trace.rounded()
+                    run.size = run.trace.nbytes
+                    over += run.size
+
+
+def _key(name: str, request: Request, asked: Mapping[str, Any]) -> str:
+    """The same for the same request; pictures count by their bytes."""
+    key = hashlib.sha256(json.dumps([name, asked], sort_keys=True).encode())
+    for array in (request.picture, request.mask, request.code):
+        key.update(b"-" if array is None else f"{array.shape} {array.dtype} ".encode() + array.tobytes())
+    return key.hexdigest()
+
+
+def _turn(steps: Iterator[Step], first: bool) -> tuple[list[Step], bool, float]:
+    """The steps of one turn, whether they were the last, and the seconds they took. The first step makes a turn of its own."""
+    began = time.perf_counter()
+    made: list[Step] = []
+    for step in steps:
+        made.append(step)
+        if first or time.perf_counter() - began > TURN:
+            return made, False, time.perf_counter() - began
+    return made, True, time.perf_counter() - began
+
+
+def _close(steps: Iterator[Step]) -> None:
+    close = getattr(steps, "close", None)
+    if close is not None:
+        close()

@@ -1,0 +1,90 @@
+"""The stored examples: runs that were kept with a variant, there before any model has loaded.
+
+An example is known by "example:GENERATOR/VARIANT/NAME", which is also the id of its run.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import generators
+from generators.base import BadInput, Request
+from generators.trace import Trace, TraceError, load_series
+from page.runs import Run
+
+PREFIX = "example:"
+LONGEST_LABEL = 22
+KEPT = 24  # examples and series that stay in memory
+
+
+def files(name: str, variant: str) -> dict[str, Path]:
+    """Example id → file, in the order of the names."""
+    folder = generators.folders(name)[variant] / "examples"
+    return {f"{PREFIX}{name}/{variant}/{each.stem}": each for each in sorted(folder.glob("*.npz"))}
+
+
+def listing(name: str, variant: str) -> list[dict[str, Any]]:
+    """What there is to show of a variant: [{id, label, request}]; a file that cannot be read is left out."""
+    return [found for each, path in files(name, variant).items() if (found := _describe(each, path, path.stat().st_mtime_ns))]
+
+
+def run(example: object) -> Run:
+    """An example as a run that is done. Raises BadInput."""
+    parts = example[len(PREFIX) :].split("/") if isinstance(example, str) and example.startswith(PREFIX) else []
+    if len(parts) == 3:
+        name, variant, _ = parts
+        generators.card(name).variant(variant)
+        path = files(name, variant).get(str(example))
+        if path is not None:
+            return _read(str(example), path, path.stat().st_mtime_ns)
+    raise BadInput("There is no such example.", "没有这个例子。")
+
+
+def learned(name: str, variant: str) -> dict[int, Trace]:
+    """One example by training step, if the variant has such a file. Raises BadInput for an unknown name."""
+    variant = generators.card(name).variant(variant).name
+    path = generators.folders(name)[variant] / "learning.npz"
+    return _series(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
+@lru_cache(maxsize=1024)
+def _describe(example: str, path: Path, _: int) -> dict[str, Any] | None:
+    """Only the JSON part of the file is read."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            packed = json.loads(archive["meta"].tobytes())["traces"][0][1]
+        request = packed["request"]
+        prompt = str(request.get("text", "")).strip()
+        made = "".join(step["text"] for step in packed["steps"]).strip()
+        return {"id": example, "label": _short(prompt or made or str(request.get("seed", ""))), "request": request}
+    except (OSError, KeyError, IndexError, TypeError, ValueError, AttributeError, zipfile.BadZipFile):
+        return None
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1].rstrip(" ,，.。") + "…"
+
+
+@lru_cache(maxsize=KEPT)
+def _read(example: str, path: Path, _: int) -> Run:
+    try:
+        trace = next(iter(load_series(path).values()))
+        request = Request.from_dict(generators.card(trace.generator), trace.request)
+    except (TraceError, BadInput, StopIteration) as error:
+        raise BadInput("This example cannot be read.", "这个例子读不出来。") from error
+    return Run(example, trace.generator, request, "", trace, driven=True, done=True)
+
+
+@lru_cache(maxsize=KEPT)
+def _series(path: Path, _: int) -> dict[int, Trace]:
+    try:
+        return load_series(path)
+    except TraceError:
+        return {}
