@@ -112,7 +112,7 @@ def _letters(line: str) -> str:
 
 def _is_heading(paragraph: str) -> bool:
     letters = [each for each in paragraph if each.isalpha()]
-    return 3 <= len(letters) and len(paragraph) <= 80 and not any(each.islower() for each in letters)
+    return len(letters) >= 3 and len(paragraph) <= 80 and not any(each.islower() for each in letters)
 
 
 def _is_number(heading: str) -> bool:

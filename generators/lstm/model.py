@@ -105,6 +105,11 @@ class AttentionModel(nn.Module):
         features, states = self.features(inputs, states, attention_mask)
         return F.linear(features, self.embedding.weight, self.bias), states
 
+    def last(self, inputs: Tensor, states: States | None = None) -> tuple[Tensor, States]:
+        """Logits after the last of the inputs only, (B, N), and the states: what writing needs."""
+        features, states = self.features(inputs, states)
+        return F.linear(features[:, -1], self.embedding.weight, self.bias), states
+
     def features(self, inputs: Tensor, states: States | None = None, attention_mask: Tensor | None = None) -> tuple[Tensor, States]:
         """What the Dense layer reads, (B, T, E), and the states to go on from."""
         embedded = self.dropout(self.embedding(inputs))  # (B, T, E)

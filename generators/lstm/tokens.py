@@ -37,17 +37,31 @@ def form_token(characters: int, lines: int) -> int:
 
 
 class Reader:
-    """Turns tokens into the text they add, one after the other: the token that completes a character carries it."""
+    """Turns tokens into the text they add, one after the other: the token that completes a character carries it.
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self._pieces = vocabulary.pieces
+    verse: a line ends with its punctuation, so that a poem breaks into its lines.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, verse: bool = False) -> None:
+        self._pieces, self._verse = vocabulary.pieces, verse
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def read(self, token: int) -> str:
         """What this token adds to the text; "" for a special token and for a character that is not complete yet."""
-        if token < len(SPECIALS):
-            return self._decoder.decode(b"", final=True)
-        return self._decoder.decode(self._pieces[token])
+        added = self._decoder.decode(self._pieces[token], final=token < len(SPECIALS))
+        return f"{added}\n" if self._verse and added in ("，", "。") else added
+
+    def peek(self, token: int) -> str:
+        """What it would add."""
+        state = self._decoder.getstate()
+        added = self.read(token)
+        self._decoder.setstate(state)
+        return added
+
+    @staticmethod
+    def label(token: int, added: str) -> str:
+        """What stands for the token on an axis: what it adds, or the name of a special token."""
+        return SPECIALS[token] if token < len(SPECIALS) else added
 
 
 def decode(vocabulary: Vocabulary, tokens: Iterable[int]) -> str:

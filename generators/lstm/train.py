@@ -24,7 +24,6 @@ from generators.data import FORMS, Document, read_books, read_poems, read_tales,
 from generators.lstm import tokens
 from generators.lstm.model import AttentionModel
 from generators.lstm.tokens import END, TEXT, TITLE, Characters, Pieces, Vocabulary
-from generators.metrics import bits_per_char, mean_and_spread
 from generators.training import (
     Clock,
     autocast,
@@ -34,11 +33,13 @@ from generators.training import (
     read_weights,
     save_state,
     schedule,
-    seed as set_seed,
     snapshot_steps,
     write_card,
     write_json,
     write_weights,
+)
+from generators.training import (
+    seed as set_seed,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ class Recipe:
 
 
 RECIPES = {
-    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352),
+    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, minutes=22.0),
     "poems_zh": Recipe(vocabulary=4096, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
@@ -389,9 +390,7 @@ def train(
         say(f"would train for {minutes or '∞'} minutes or {steps or '∞'} steps into {out}")
         return
     out.mkdir(parents=True, exist_ok=True)
-    if start != out:
-        vocabulary.save(out)
-    elif not resume and attention:
+    if start != out or (not resume and attention):
         vocabulary.save(out)
     name = "weights" if attention else "without"
     work = ROOT / "runs" / "lstm" / out.name / name

@@ -1,0 +1,149 @@
+"""What is known of the generator before any model is loaded."""
+
+from __future__ import annotations
+
+from generators.base import Card, Pin, Setting, Try, Variant
+
+TALES = Variant(
+    name="tales_en",
+    title={"en": "Tale", "zh": "童话"},
+    icon="📖",
+    placeholder={"en": "Once upon a time there was a …", "zh": "故事的开头，用英文写，如 Once upon a time"},
+    pin=Pin("self", 0, head=None),
+    tries=(
+        Try(
+            question={"en": "When the king comes back, where does the model look?", "zh": "再次写到国王时，模型在看哪里？"},
+            look_for={"en": "The row of the word before a name: the bright cells are earlier places of that name.", "zh": "看人名前一个词的那一行：亮的格子是这个名字先前出现的地方。"},
+            request={"prompt": "Once upon a time there lived a king who had three sons.", "seed": 3, "settings": {"length": 96}},
+        ),
+        Try(
+            question={"en": "What happens to the tale if the attention is switched off?", "zh": "关掉注意力，故事会怎样？"},
+            look_for={"en": "The same dice, other words: compare the candidates of each step with those of the plain run.", "zh": "骰子相同，词却不同：把每一步的候选词与原来的比一比。"},
+            request={
+                "prompt": "Once upon a time there lived a king who had three sons.",
+                "seed": 3,
+                "settings": {"length": 96},
+                "edits": [{"action": "off"}],
+            },
+        ),
+        Try(
+            question={"en": "What does it make of a title alone?", "zh": "只给一个标题，它会写什么？"},
+            look_for={"en": "Which words of the title come back, and how long the tale keeps looking at them.", "zh": "标题里的哪些词会再出现，故事会回看它们多久。"},
+            request={"prompt": "The Fox and the Golden Bird", "seed": 1, "settings": {"start": "title", "length": 96}},
+        ),
+    ),
+)
+
+POEMS = Variant(
+    name="poems_zh",
+    title={"en": "Poem", "zh": "诗"},
+    icon="🖌",
+    placeholder={"en": "An opening in Chinese, such as 明月松间照", "zh": "诗的开头，如“明月松间照”；留空则自行开头"},
+    pin=Pin("self", 0, head=None),
+    tries=(
+        Try(
+            question={"en": "Does the second line of a couplet look at the first?", "zh": "写对句时，它在看上句吗？"},
+            look_for={"en": "In the last two lines: bright cells one line further up, at the same place in the line.", "zh": "看后两句：亮的格子在上一句的同一位置附近。"},
+            request={"prompt": "明月松间照", "seed": 2, "settings": {"form": "5"}},
+        ),
+        Try(
+            question={"en": "How does it know when a line is full?", "zh": "它怎么知道一句写满了？"},
+            look_for={"en": "Stand at the last character of a line: the comma has nearly all of the probability.", "zh": "停在一句的最后一个字：逗号几乎占了全部概率。"},
+            request={"prompt": "", "seed": 4, "settings": {"form": "7"}},
+        ),
+        Try(
+            question={"en": "What does a title do to a poem?", "zh": "题目会怎样影响诗？"},
+            look_for={"en": "How often the rows come back to the characters of the title.", "zh": "看各行有多少次回看题目里的字。"},
+            request={"prompt": "春江花月夜", "seed": 5, "settings": {"form": "7", "start": "title"}},
+        ),
+    ),
+    language="zh",
+)
+
+CARD = Card(
+    name="lstm",
+    title={"en": "Write a tale, a poem", "zh": "写童话，写诗"},
+    summary={
+        "en": "An LSTM writes token by token. At every token, attention looks back over the states of all tokens so far.",
+        "zh": "LSTM 逐个词元地写；每写一个，注意力都回看此前所有词元的状态。",
+    },
+    accepts=("text",),
+    produces="text",
+    variants=(TALES, POEMS),
+    settings=(
+        Setting(
+            name="temperature",
+            kind="float",
+            default=0.8,
+            low=0.0,
+            high=2.0,
+            step=0.05,
+            label={"en": "Temperature", "zh": "温度"},
+            help={
+                "en": "Low: what is likely becomes more likely. 0: always the most likely token. Above 1: bolder, and soon nonsense.",
+                "zh": "低：可能的更可能；0：总取最可能的词元；高于 1：更大胆，很快会不知所云。",
+            },
+        ),
+        Setting(
+            name="top_k",
+            kind="int",
+            default=40,
+            low=0,
+            high=200,
+            label={"en": "Top k", "zh": "前 k 个"},
+            help={"en": "Only the k most likely tokens may follow. 0: all.", "zh": "只从最可能的 k 个词元中选；0 表示全部。"},
+        ),
+        Setting(
+            name="top_p",
+            kind="float",
+            default=0.95,
+            low=0.05,
+            high=1.0,
+            step=0.05,
+            label={"en": "Top p", "zh": "累计概率 p"},
+            help={
+                "en": "Only the most likely tokens that together reach this probability may follow.",
+                "zh": "只从累计概率达到此值的最可能的词元中选。",
+            },
+        ),
+        Setting(
+            name="length",
+            kind="int",
+            default=128,
+            low=1,
+            high=256,
+            label={"en": "Length", "zh": "长度"},
+            help={"en": "At most so many tokens are written.", "zh": "最多写这么多个词元。"},
+            variants=("tales_en",),
+        ),
+        Setting(
+            name="form",
+            kind="choice",
+            default="auto",
+            label={"en": "Characters in a line", "zh": "每句字数"},
+            help={
+                "en": "Four lines of five or of seven characters. Auto: as many as the opening's first line has, else seven.",
+                "zh": "四句，每句五字或七字。自动：与开头第一句相同，否则七字。",
+            },
+            choices={"auto": {"en": "Auto", "zh": "自动"}, "5": {"en": "Five", "zh": "五言"}, "7": {"en": "Seven", "zh": "七言"}},
+            variants=("poems_zh",),
+        ),
+        Setting(
+            name="start",
+            kind="choice",
+            default="opening",
+            label={"en": "The prompt is", "zh": "提示是"},
+            help={
+                "en": "An opening, which the text goes on from, or a title, which the text follows.",
+                "zh": "开头：接着往下写；标题：按标题来写。",
+            },
+            choices={"opening": {"en": "An opening", "zh": "开头"}, "title": {"en": "A title", "zh": "标题"}},
+        ),
+    ),
+    anatomy=(
+        ({"en": "Embedding", "zh": "词嵌入"}, False),
+        ({"en": "LSTM", "zh": "LSTM"}, False),
+        ({"en": "Attention", "zh": "注意力"}, True),
+        ({"en": "Dense", "zh": "全连接层"}, False),
+    ),
+)
