@@ -1,0 +1,164 @@
+// PNG and SVG of what is on screen, with title, axes, scale, generator and seed. Drawn here, from the numbers that are shown.
+
+const xml = (text) => String(text).replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f]/g, "").replace(/[<>&"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+const MARGIN = 40;
+
+class Figure {
+  constructor(width) {
+    this.width = width;
+    this.y = MARGIN;
+    this.parts = [];
+  }
+
+  put(part) { this.parts.push(part); }
+
+  text(text, x, y, { size = 14, fill: colour = theme.ink, weight = 400, anchor = "start" } = {}) {
+    this.put(`<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" font-size="${size}" fill="${colour}" font-weight="${weight}" text-anchor="${anchor}" xml:space="preserve">${xml(text)}</text>`);
+  }
+
+  rect(x, y, w, hh, colour, radius = 0, opacity = 1) {
+    this.put(`<rect x="${x.toFixed(1)}" y="${y.toFixed(1)}" width="${Math.max(0, w).toFixed(1)}" height="${Math.max(0, hh).toFixed(1)}" rx="${radius}" fill="${colour}" opacity="${opacity}"/>`);
+  }
+
+  canvas(canvas, x, y, w, hh) {
+    if (canvas.width > 1) this.put(`<image x="${x}" y="${y}" width="${w}" height="${hh}" href="${canvas.toDataURL("image/png")}"/>`);
+  }
+
+  // Text broken into lines by its measured width; Chinese may break anywhere.
+  paragraph(text, { size = 16, fill: colour = theme.ink, weight = 400, x = MARGIN, width = this.width - 2 * MARGIN } = {}) {
+    const pen = scratch.getContext("2d");
+    pen.font = `${weight} ${size}px ${SYSTEM}`;
+    let line = "";
+    const flush = () => { this.y += size * 1.45; this.text(line.trim(), x, this.y, { size, fill: colour, weight }); line = ""; };
+    for (const piece of text.match(/[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+/g) || []) {
+      if (line && pen.measureText(line + piece).width > width) flush();
+      line += piece;
+    }
+    if (line) flush();
+  }
+
+  svg() {
+    const height = Math.ceil(this.y + MARGIN);
+    return `<svg xmlns="http://www.w3.org/2000/svg" width="${this.width}" height="${height}" viewBox="0 0 ${this.width} ${height}" font-family="${xml(SYSTEM)}">`
+      + `<rect width="100%" height="100%" fill="${theme.ground}"/>${this.parts.join("")}</svg>`;
+  }
+}
+
+function drawFigure(view) {
+  const { run, state, look } = view;
+  const text = run && !run.isPicture;
+  const figure = new Figure(Math.max(760, Math.round((text ? view.text.width : 720) + 2 * MARGIN)));
+  if (!run) return figure.svg();
+  figure.paragraph(view.title(), { size: 20, weight: 600 });
+  figure.y += 18;
+  if (text) drawText(figure, view); else drawPictures(figure, view);
+  figure.y += 10;
+  if (look) {
+    figure.paragraph(view.sentenceText(), { size: 16 });
+    figure.y += 24;
+    drawComponents(figure, view);
+    drawScale(figure, look, state.relative);
+  }
+  figure.paragraph(view.provenance(), { size: 12, fill: theme.soft });
+  return figure.svg();
+}
+
+function drawText(figure, view) {
+  const { text: stage, look, run } = view;
+  const style = getComputedStyle(stage.flow);
+  const size = parseFloat(style.fontSize);
+  const [x0, y0] = [MARGIN, figure.y];
+  const shares = new Map(look ? look.weights : []);
+  const ink = look && look.reverse ? theme.queryTints : theme.tints;
+  const strong = look && look.reverse ? theme.query : theme.key;
+  let bottom = 0;
+  const labels = [];
+  run.tokens.slice(0, stage.boxes.length).forEach((label, word) => {
+    const boxed = look && look.boxed.includes(word);
+    const share = shares.has(word) ? level(shares.get(word), look.top) : 0;
+    for (const box of stage.boxes[word]) {
+      bottom = Math.max(bottom, box.y + box.h);
+      const [x, y] = [x0 + box.x, y0 + box.y];
+      if (boxed) figure.rect(x - 3, y, box.w + 6, box.h, look.reverse ? theme.key : theme.query, 5);
+      else if (share >= 0.03) {
+        figure.rect(x - 2, y, box.w + 4, box.h, ink[Math.round(LEVELS * share * 0.92)], 4);
+        figure.rect(x - 1, y + box.h + 0.5, box.w + 2, Math.max(0.75, 4.5 * share), strong);
+      }
+    }
+    const [box] = stage.boxes[word];
+    const colour = boxed ? theme.onQuery : share * 0.92 >= theme.flip ? theme.onKey : word < run.prompt && share < 0.25 ? theme.soft : theme.ink;
+    if (box && label.trim()) labels.push(() => figure.text(label.trim(), x0 + box.x, y0 + box.y + box.h * 0.77, { size, fill: colour }));
+  });
+  if (look) {
+    const from = (stage.boxes[look.boxed[0]] || [])[0];
+    for (const [word, weight] of from ? look.arcs : []) {
+      const to = (stage.boxes[word] || [])[0];
+      if (!to || word === look.boxed[0]) continue;
+      const c = arc(x0 + from.x + from.w / 2, y0 + from.y + 1, x0 + to.x + to.w / 2, y0 + to.y + 1, stage.line);
+      const points = [[c.x1, c.y1], c.c1, c.c2, [c.x2, c.y2]].map((point) => point.map((n) => n.toFixed(1)).join(" "));
+      figure.put(`<path d="M${points[0]} C${points.slice(1).join(", ")}" fill="none" stroke="${strong}" stroke-width="${(1 + 2 * level(weight, look.top)).toFixed(2)}" opacity="${(0.3 + 0.55 * level(weight, look.top)).toFixed(2)}"/>`);
+    }
+  }
+  for (const label of labels) label();
+  figure.y = y0 + bottom + 16;
+}
+
+function drawPictures(figure, view) {
+  const side = 320;
+  view.grid.panes.forEach((pane, i) => {
+    const x = MARGIN + i * (side + 24);
+    figure.canvas(pane.canvas, x, figure.y, side, side);
+    figure.text(pane.caption.textContent, x, figure.y + side + 20, { size: 13, fill: theme.soft });
+  });
+  figure.y += side + 30;
+}
+
+function drawComponents(figure, view) {
+  const { components, map, sizes, run } = view;
+  const y = figure.y;
+  let x = MARGIN;
+  if (!run.isPicture) {
+    figure.text(t("axis_keys"), x + 14, y + 8, { size: 12, fill: theme.soft });
+    figure.put(`<text transform="translate(${x + 8} ${y + 150}) rotate(-90)" font-size="12" fill="${theme.soft}">${xml(t("axis_queries"))}</text>`);
+    figure.canvas(map.base, x + 14, y + 14, 140, 140);
+    figure.canvas(map.over, x + 14, y + 14, 140, 140);
+    x += 174;
+  }
+  const wide = (figure.width - MARGIN - x - 32) / 3;
+  for (const name of ["scores", "weights", "context"]) {
+    const part = components.parts[name];
+    figure.text(`${t(name)}`, x, y + 8, { size: 13, weight: 600 });
+    figure.canvas(part.canvas, x, y + 22, wide, (STRIP * wide) / Math.max(1, sizes.strip));
+    figure.text(part.stat.textContent, x, y + 154, { size: 12, fill: theme.soft });
+    x += wide + 16;
+  }
+  figure.y = y + 168;
+}
+
+function drawScale(figure, look, relative) {
+  const top = relative ? look.top : 1, wide = 220, y = figure.y + 8;
+  const inks = look.reverse ? theme.queryTints : theme.tints;
+  figure.put(`<linearGradient id="scale">${inks.filter((_, i) => i % 8 === 0).map((colour, i, all) => `<stop offset="${i / (all.length - 1)}" stop-color="${colour}"/>`).join("")}</linearGradient>`);
+  figure.rect(MARGIN, y, wide, 10, "url(#scale)");
+  for (const tick of TICKS.filter((each) => each < top * 0.9).concat([top])) figure.text(percent(tick), MARGIN + wide * level(tick, top), y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
+  figure.text(t(relative ? "scale_relative" : "scale_absolute", { top: percent(top) }), MARGIN + wide + 30, y + 10, { size: 12, fill: theme.soft });
+  figure.y = y + 36;
+}
+
+async function rasterise(svg, scale = 2) {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
+  await image.decode();
+  const canvas = h("canvas", { width: image.naturalWidth * scale, height: image.naturalHeight * scale });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = h("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}

@@ -1,0 +1,243 @@
+// The stage of tokens that look at tokens: the text itself, lit by the row of the word under the pointer.
+// Words are elements, so that they can be reached and read; tints, bars and arcs are one canvas behind them.
+
+const ARCS = 5;
+
+class TextStage {
+  constructor(view) {
+    this.view = view;
+    this.canvas = h("canvas", { className: "av-under", ariaHidden: "true" });
+    this.flow = h("div", { className: "av-flow", role: "group" });
+    said(this.flow, "output", {}, "aria-label");
+    this.scroll = h("div", { className: "av-scroll" }, this.flow);
+    this.hint = h("p", { className: "av-hint" });
+    this.element = h("div", { className: "av-text" }, this.canvas, this.scroll, this.hint);
+    this.spans = [];
+    this.boxes = []; // by token: rectangles in the coordinates of the flow
+    this.lit = new Map(); // tokens whose look was changed → what it was changed to
+    this.dragFrom = null;
+    this.scroll.addEventListener("scroll", () => this.view.refresh(), { passive: true });
+    this.listen();
+    this.observer = new ResizeObserver(() => { this.measure(0); this.view.refresh(); });
+    this.observer.observe(this.scroll);
+  }
+
+  wordAt(event) {
+    const span = event.target.closest && event.target.closest(".av-token");
+    return span && this.flow.contains(span) ? span.word : null;
+  }
+
+  listen() {
+    const { flow, view } = this;
+    flow.addEventListener("pointerover", (event) => {
+      if (event.pointerType === "touch") return;
+      const word = this.wordAt(event);
+      if (word === null) return;
+      if (this.dragFrom !== null && event.buttons) { this.dragged = true; view.pinWords(this.dragFrom, word); }
+      view.hover(word, event.altKey);
+    });
+    flow.addEventListener("pointerleave", () => view.hover(null));
+    flow.addEventListener("pointerdown", (event) => { this.dragFrom = this.wordAt(event); this.dragged = false; });
+    flow.addEventListener("click", (event) => {
+      const word = this.wordAt(event);
+      this.dragFrom = null;
+      if (word === null || this.dragged) return;
+      view.pinWord(word, event.shiftKey);
+    });
+    flow.addEventListener("focusin", (event) => { if (event.target.matches(":focus-visible")) view.hover(this.wordAt(event)); });
+    flow.addEventListener("focusout", () => view.hover(null));
+    flow.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  key(event) {
+    const word = this.wordAt(event);
+    if (word === null || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter" || event.key === " ") { event.preventDefault(); this.view.pinWord(word, event.shiftKey); return; }
+    const to = { ArrowRight: this.beside(word, 1), ArrowLeft: this.beside(word, -1), ArrowDown: this.below(word, 1), ArrowUp: this.below(word, -1),
+      Home: this.beside(-1, 1), End: this.beside(this.spans.length, -1) }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    if (to !== null) this.focus(to);
+  }
+
+  beside(word, step) {
+    for (let at = word + step; at >= 0 && at < this.spans.length; at += step) if (!this.spans[at].hidden) return at;
+    return null;
+  }
+
+  below(word, direction) {
+    const from = (this.boxes[word] || [])[0];
+    if (!from) return null;
+    let best = null, least = Infinity;
+    this.boxes.forEach((boxes, at) => {
+      for (const box of boxes) {
+        const down = (box.y - from.y) * direction;
+        if (down < 4) continue;
+        const cost = down * 50 + Math.abs(box.x + box.w / 2 - from.x - from.w / 2);
+        if (cost < least) { least = cost; best = at; }
+      }
+    });
+    return best;
+  }
+
+  focus(word) {
+    this.rove(word);
+    this.spans[word].focus({ preventScroll: false });
+  }
+
+  rove(word) {
+    if (this.stop !== undefined && this.spans[this.stop]) this.spans[this.stop].tabIndex = -1;
+    this.stop = word;
+    if (this.spans[word]) this.spans[word].tabIndex = 0;
+  }
+
+  reset() {
+    this.flow.replaceChildren();
+    this.spans = [];
+    this.boxes = [];
+    this.lit.clear();
+    this.stop = undefined;
+    this.scroll.scrollTop = 0;
+  }
+
+  // Brings the page to the run's tokens: appends what is new.
+  update(run) {
+    if (this.run !== run || this.spans.length > run.tokens.length) { this.run = run; this.reset(); }
+    const from = this.spans.length;
+    for (let word = from; word < run.tokens.length; word++) this.append(run.tokens[word], word, word < run.prompt);
+    if (run.tokens.length === from) return false;
+    const all = run.tokens.join("");
+    const dense = (all.match(/[\u3040-\u30ff\u3400-\u9fff]/g) || []).length;
+    this.element.classList.toggle("av-poem", dense * 2 > all.replace(/\s/g, "").length);
+    if (this.stop === undefined) this.rove(this.beside(-1, 1) ?? 0);
+    this.measure(Math.max(0, from - 24));
+    return true;
+  }
+
+  append(label, word, given) {
+    const [, lead, body, tail] = label.match(/^([ \t]*)([^]*?)([ \t]*)$/);
+    const span = h("span", { className: `av-token${given ? " av-given" : ""}`, tabIndex: -1, role: "button" });
+    span.word = word;
+    span.setAttribute("aria-pressed", "false");
+    if (!label) span.hidden = true;
+    else if (body.trim()) {
+      if (lead && word) this.flow.append(lead);
+      span.textContent = body;
+    } else {
+      span.classList.add("av-blank");
+      span.append(h("i", { ariaHidden: "true" }, bare(label).slice(0, 2)), body);
+      span.setAttribute("aria-label", t(label.includes("\n") ? "line_break" : "space"));
+    }
+    this.flow.append(span);
+    if (body.trim() && tail) this.flow.append(tail);
+    this.spans[word] = span;
+  }
+
+  measure(from) {
+    const origin = this.flow.getBoundingClientRect();
+    for (let word = from; word < this.spans.length; word++) {
+      const boxes = [];
+      for (const r of this.spans[word].getClientRects()) if (r.width > 0.5) boxes.push({ x: r.x - origin.x, y: r.y - origin.y, w: r.width, h: r.height });
+      this.boxes[word] = boxes;
+    }
+    this.width = this.element.clientWidth;
+    this.height = this.scroll.clientHeight;
+    this.inset = { x: origin.x - this.element.getBoundingClientRect().x, y: origin.y + this.scroll.scrollTop - this.element.getBoundingClientRect().y };
+    this.line = parseFloat(getComputedStyle(this.flow).lineHeight) || 32;
+  }
+
+  reveal(word) {
+    const box = (this.boxes[word] || [])[0];
+    if (!box) return;
+    const { scrollTop, clientHeight } = this.scroll;
+    if (box.y < scrollTop + 4) this.scroll.scrollTop = Math.max(0, box.y - this.line);
+    else if (box.y + box.h > scrollTop + clientHeight - 8) this.scroll.scrollTop = box.y + box.h - clientHeight + this.line;
+  }
+
+  // What of each token is lit: [{word, weight}], the boxed words, the token stood at, and whether keys or queries are tinted.
+  paint(look) {
+    const { pen, placed } = this.begin();
+    const ink = look.reverse ? theme.queryTints : theme.tints;
+    const strong = look.reverse ? theme.query : theme.key;
+    const now = new Map();
+    for (const [word, weight] of look.weights) {
+      const share = level(weight, look.top);
+      if (share < 0.03) continue;
+      for (const box of this.boxes[word] || []) {
+        const y = placed(box);
+        if (y === null) continue;
+        pen.fillStyle = ink[Math.round(LEVELS * share * 0.92)];
+        pen.beginPath();
+        pen.roundRect(box.x + this.inset.x - 2, y, box.w + 4, box.h, 4);
+        pen.fill();
+        const thick = Math.max(0.75, 4.5 * share);
+        pen.fillStyle = strong;
+        pen.fillRect(box.x + this.inset.x - 1, y + box.h + 0.5, box.w + 2, thick);
+      }
+      if (share * 0.92 >= theme.flip) now.set(word, `tint ${Math.round(LEVELS * share * 0.92)} ${look.reverse ? "q" : "k"}`);
+      else if (share > 0.25) now.set(word, "ink");
+    }
+    for (const word of look.boxed) now.set(word, look.reverse ? "key" : "query");
+    if (look.stood !== null && !now.has(look.stood)) now.set(look.stood, "stood");
+    else if (look.stood !== null) now.set(look.stood, `${now.get(look.stood)} stood`);
+    if (look.arcs.length) this.arcs(pen, look, strong);
+    this.light(now, ink);
+  }
+
+  begin() {
+    const pen = fresh(this.canvas, this.width || 1, (this.height || 1) + this.inset.y + 8);
+    const top = this.scroll.scrollTop, bottom = top + this.height;
+    return { pen, placed: (box) => (box.y + box.h < top - 8 || box.y > bottom + 8 ? null : box.y - top + this.inset.y) };
+  }
+
+  arcs(pen, look, colour) {
+    const from = (this.boxes[look.boxed[0]] || [])[0];
+    if (!from) return;
+    const top = this.scroll.scrollTop;
+    const centre = (box) => [box.x + box.w / 2 + this.inset.x, box.y - top + this.inset.y + 1];
+    pen.save();
+    pen.beginPath();
+    pen.rect(0, 0, this.width, this.height + this.inset.y);
+    pen.clip();
+    pen.strokeStyle = colour;
+    pen.lineCap = "round";
+    for (const [word, weight] of look.arcs) {
+      const to = (this.boxes[word] || [])[0];
+      if (!to || word === look.boxed[0]) continue;
+      const curve = arc(...centre(from), ...centre(to), this.line);
+      pen.globalAlpha = 0.3 + 0.55 * level(weight, look.top);
+      pen.lineWidth = 1 + 2 * level(weight, look.top);
+      pen.beginPath();
+      pen.moveTo(curve.x1, curve.y1);
+      pen.bezierCurveTo(...curve.c1, ...curve.c2, curve.x2, curve.y2);
+      pen.stroke();
+    }
+    pen.restore();
+  }
+
+  // Changes the look of only those words whose look is another than before.
+  light(now, ink) {
+    for (const [word, look] of this.lit) if (now.get(word) !== look) this.dress(word, null, ink);
+    for (const [word, look] of now) if (this.lit.get(word) !== look) this.dress(word, look, ink);
+    this.lit = now;
+  }
+
+  dress(word, look, ink) {
+    const span = this.spans[word];
+    if (!span) return;
+    const parts = look ? look.split(" ") : [];
+    span.classList.toggle("av-query", parts[0] === "query");
+    span.classList.toggle("av-key", parts[0] === "key");
+    span.classList.toggle("av-ink", parts[0] === "ink");
+    span.classList.toggle("av-stood", parts.includes("stood"));
+    const tinted = parts[0] === "tint";
+    span.style.backgroundColor = tinted ? ink[parts[1]] : "";
+    span.style.color = tinted ? (parts[2] === "q" ? theme.onQuery : theme.onKey) : "";
+  }
+
+  press(words) {
+    for (const word of this.pressed || []) if (this.spans[word]) this.spans[word].setAttribute("aria-pressed", "false");
+    for (const word of words) if (this.spans[word]) this.spans[word].setAttribute("aria-pressed", "true");
+    this.pressed = words;
+  }
+}

@@ -1,0 +1,184 @@
+"""What the browser gets of a run: messages of strings and numbers. numpy only, no torch, no gradio.
+
+Letters: H heads, Q queries (new rows only), K keys.
+
+A weight p travels as one byte u = round(255·√p), so small weights keep their digits; the browser reads (u/255)², which is
+off by at most (2√p + 1/510)/510. Causal rows are cut behind their own position. Exact numbers come in `detail_message`.
+A view that misses messages (a hidden tab) sees it by `first` and asks for the rest: the same message, from where it stands.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import zlib
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from generators.base import Card, Request
+from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
+
+WORTH_PACKING = 4096  # bytes from which a map is deflated, if that saves a tenth
+DIGITS = 5  # of exact numbers
+PROBABILITY_DIGITS = 3
+
+
+def quantise(weights: np.ndarray) -> np.ndarray:
+    """One byte a weight: round(255·√p). Any shape; returns uint8."""
+    return np.rint(255 * np.sqrt(weights.astype(np.float32))).clip(0, 255).astype(np.uint8)
+
+
+def error_bound(weight: float) -> float:
+    """How far a weight that travelled as one byte can be off."""
+    return (2 * math.sqrt(weight) + 1 / 510) / 510
+
+
+def heading(card: Card, request: Request, *, stored: bool = False) -> dict[str, Any]:
+    """What the view says about a run before its first step: names, parts of the network, what is pinned first."""
+    variant = card.variant(request.variant)
+    return {
+        "title": dict(card.title),
+        "variant_title": dict(variant.title),
+        "icon": variant.icon,
+        "language": variant.language,
+        "produces": card.produces,
+        "anatomy": [[dict(words), attention] for words, attention in card.anatomy],
+        "pin": {"kind": variant.pin.kind, "layer": variant.pin.layer, "head": variant.pin.head, "query": variant.pin.query},
+        "stored": stored,
+    }
+
+
+def message(
+    trace: Trace,
+    run_id: str,
+    first: int,
+    count: int,
+    *,
+    done: bool,
+    head: Mapping[str, Any] | None = None,
+    error: Words | None = None,
+) -> dict[str, Any]:
+    """Steps `first` to `first + count` of a run; with what heads it where they are the first. No steps yet: the view waits."""
+    steps = trace.steps[first : first + count]
+    tokens = trace.tokens
+    sent: dict[str, Any] = {
+        "run": run_id,
+        "seq": first,
+        "first": first,
+        "count": len(steps),
+        "steps": [_step(step, trace.steps[step.index - 1] if step.index else None, tokens) for step in steps],
+        "done": done,
+        "stop": trace.steps[-1].stop if trace.steps else "",
+    }
+    if first == 0:
+        sent["head"] = {
+            "generator": trace.generator,
+            "variant": trace.variant,
+            "request": trace.request,
+            "seed": trace.request.get("seed", 0),
+            "attention": bool(trace.request.get("attention", True)),
+            "prompt": list(trace.steps[0].prompt) if trace.steps else [],
+            **(head or {}),
+        }
+    if error is not None:
+        sent["error"] = dict(error)
+    return sent
+
+
+def detail_message(details: Iterable[Detail]) -> dict[str, Any]:
+    """The three components of one query, exact: scores (null where it may not look), weights, context; and q."""
+    return {"details": [_detail(each) for each in details]}
+
+
+def series_message(series: Mapping[int, Trace], head: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """One example while its model learned: a whole run by training step, in order."""
+    return {
+        "series": [
+            {"step": step, "message": message(trace, f"learned-{step}", 0, len(trace.steps), done=True, head=head)}
+            for step, trace in sorted(series.items())
+        ]
+    }
+
+
+def picture_url(picture: np.ndarray) -> str:
+    """A picture (height, width, 3) uint8 as the data URL of a PNG."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG")
+    return "data:image/png;base64," + b64encode(file.getvalue()).decode()
+
+
+def _step(step: Step, before: Step | None, tokens: tuple[str, ...]) -> dict[str, Any]:
+    """One step; parts that say nothing are left out."""
+    sent: dict[str, Any] = {"i": step.index}
+    parts: dict[str, Any] = {
+        "text": step.text,
+        "chosen": step.chosen and _choice(step.chosen),
+        "cand": [_choice(each) for each in step.candidates],
+        "picture": None if step.picture is None else picture_url(step.picture),
+        "facts": {name: _rounded(value) for name, value in step.facts.items()},
+        "notes": [dict(each) for each in step.notes],
+        "stop": step.stop,
+        "maps": [_map(each, before, tokens) for each in step.attentions],
+        "detail": [_detail(each) for each in step.details],
+    }
+    return sent | {name: part for name, part in parts.items() if part}
+
+
+def _choice(choice: Choice) -> list[Any]:
+    return [choice.id, choice.label, _rounded(choice.probability, PROBABILITY_DIGITS)]
+
+
+def _map(given: Attention, before: Step | None, tokens: tuple[str, ...]) -> dict[str, Any]:
+    """The new rows of one map. `query` and `key` are left out where they are the sequence itself or as in the step before."""
+    heads, queries, keys = given.weights.shape
+    sent: dict[str, Any] = {"kind": given.kind, "layer": given.layer, "first": given.first_query, "h": heads, "q": queries, "k": keys}
+    last = next((each for each in before.attentions if (each.kind, each.layer) == (given.kind, given.layer)), None) if before else None
+    if not _is_sequence(given.query, given.first_query, tokens):
+        sent["query"] = given.query.to_dict()
+    if not _is_sequence(given.key, 0, tokens):
+        sent["key"] = {"same": True} if last is not None and last.key == given.key else given.key.to_dict()
+    rows = quantise(given.weights)
+    ends = np.minimum(given.first_query + np.arange(queries) + 1, keys)  # (Q,) where a causal row ends
+    behind = np.arange(keys) >= ends[:, None]  # (Q, K)
+    if "query" not in sent and "key" not in sent and not given.weights[:, behind].any():
+        sent["ragged"] = True
+        data = rows[:, ~behind].tobytes()
+    else:
+        data = rows.tobytes()
+    packed = zlib.compress(data) if len(data) >= WORTH_PACKING else data
+    if len(packed) < 0.9 * len(data):
+        sent["packed"] = b64encode(packed).decode()
+    else:
+        sent["data"] = b64encode(data).decode()
+    if given.used is not None:
+        sent["used"] = b64encode(np.packbits(given.used).tobytes()).decode()
+    return sent
+
+
+def _is_sequence(axis: Axis, first: int, tokens: tuple[str, ...]) -> bool:
+    return isinstance(axis, Tokens) and axis.labels == tokens[first : first + len(axis)]
+
+
+def _detail(detail: Detail) -> dict[str, Any]:
+    return {
+        "kind": detail.kind,
+        "layer": detail.layer,
+        "query": detail.query_index,
+        "scores": _numbers(detail.scores),
+        "weights": _numbers(detail.weights),
+        "context": _numbers(detail.context),
+        "q": _numbers(detail.query),
+    }
+
+
+def _numbers(rows: np.ndarray) -> list[list[float | None]]:
+    return [[_rounded(value) if math.isfinite(value) else None for value in row] for row in rows.astype(np.float64).tolist()]
+
+
+def _rounded(value: float, digits: int = DIGITS) -> float:
+    """With so many significant digits; what is not finite is 0, as JSON knows no other."""
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else 0.0
