@@ -1,0 +1,236 @@
+"""Paint a face: a self-attention GAN, from a name or a number to a picture, with the map of which cell looked where.
+
+Run.generate(request)     one step: the picture, the attention's rows, γ
+Run.film(seeds, settings) many faces at once, unwatched
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from generators import base
+from generators.base import BadInput, Card, NotReady, Pin, Request, Setting, Try, Variant, read_seed
+from generators.trace import Attention, Detail, Grid, Step, Words
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from generators.attention import Heard
+    from generators.gan.model import Generator
+
+LONGEST_LABEL = 40  # characters of a name that a note repeats
+
+CARD = Card(
+    name="gan",
+    title={"en": "Paint a face", "zh": "画一张脸"},
+    summary={
+        "en": "A self-attention GAN turns a name into a face. Every cell of the picture looks at all the others while it is painted.",
+        "zh": "自注意力生成对抗网络把名字变成一张脸。作画时，每个格子都会看其他所有格子。",
+    },
+    accepts=("text", "seed"),
+    produces="picture",
+    variants=(
+        Variant(
+            name="big_smile",
+            title={"en": "Face", "zh": "脸"},
+            icon="🙂",
+            placeholder={"en": "Type your name, get your face", "zh": "输入名字，得到你的脸"},
+            pin=Pin("self", 0, head=None, query=120),
+            tries=(
+                Try(
+                    question={"en": "What is your face?", "zh": "你的脸是什么样？"},
+                    look_for={
+                        "en": "The same name is always the same face: its hash is the seed, shown as a number. Now type yours.",
+                        "zh": "同一个名字总是同一张脸：名字的哈希就是种子，以数字显示。再输入你的名字。",
+                    },
+                    request={"prompt": "Ada"},
+                ),
+                Try(
+                    question={"en": "What if nobody may look?", "zh": "如果谁都不许看呢？"},
+                    look_for={
+                        "en": "The weighted sum is switched off; what is left is what convolutions alone can see nearby.",
+                        "zh": "加权和被关掉；剩下的是卷积只看附近时能画出的部分。",
+                    },
+                    request={"prompt": "Ada", "edits": [{"action": "off"}]},
+                ),
+                Try(
+                    question={"en": "What if all cells count alike?", "zh": "如果所有格子同样重要呢？"},
+                    look_for={
+                        "en": "Every weight is 1 in 256: each cell gets the same average instead of what it asked for.",
+                        "zh": "每个权重都是 1/256：每个格子得到同样的平均，而不是它所要找的。",
+                    },
+                    request={"prompt": "Ada", "edits": [{"action": "uniform"}]},
+                ),
+            ),
+        ),
+    ),
+    settings=(
+        Setting(
+            "truncation",
+            "float",
+            0.8,
+            label={"en": "Truncation", "zh": "截断"},
+            help={
+                "en": "Scales the noise: below 1 faces come nearer to the average one, above 1 they become stranger.",
+                "zh": "缩放噪声：小于 1 时脸更接近平均，大于 1 时更离奇。",
+            },
+            low=0.1,
+            high=1.5,
+            step=0.05,
+        ),
+    ),
+    anatomy=(
+        ({"en": "Noise", "zh": "噪声"}, False),
+        ({"en": "Residual blocks, 4×4 to 16×16", "zh": "残差块，4×4 到 16×16"}, False),
+        ({"en": "Self-attention", "zh": "自注意力"}, True),
+        ({"en": "Residual blocks, 16×16 to 64×64", "zh": "残差块，16×16 到 64×64"}, False),
+        ({"en": "Picture", "zh": "图片"}, False),
+    ),
+    twin=False,
+)
+
+
+class Run(base.Generator):
+    """A loaded GAN. without: the twin's network, where its weights are there."""
+
+    card = CARD
+
+    def __init__(self, network: Generator, without: Generator | None = None) -> None:
+        self._network, self._without = network, without
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """From `config.json` and `weights.safetensors`. Raises NotReady, one sentence."""
+        twin = (folder / "without.safetensors").is_file()
+        return cls(read_network(folder), read_network(folder, attention=False) if twin else None)
+
+    @classmethod
+    def tiny(cls) -> Self:
+        """A random network of 16×16 pixels whose attention counts, so that every change of it shows."""
+        import torch
+
+        from generators.gan.model import Config, Generator
+
+        network = Generator(Config(noise=8, widths=(16, 16, 16), judge_widths=(16, 16), grid=8, heads=2), plain=True).eval()
+        dice = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            for weight in network.parameters():
+                if weight.dim() > 1:
+                    weight.normal_(0, weight[0].numel() ** -0.5, generator=dice)
+            network.attention.gamma.fill_(2.0)
+        return cls(network)
+
+    @property
+    def cells(self) -> int:
+        """Cells of the grid over which attention looks."""
+        return self._network.config.grid**2
+
+    def generate(self, request: Request) -> Iterator[Step]:
+        """One step: the face, and who looked where. Raises BadInput for a number that is no seed, and for a pin outside the grid."""
+        import torch
+
+        from generators.attention import watch
+
+        network = self._of(request)
+        seed, notes = read_prompt(request)
+        axis = Grid(network.config.grid, network.config.grid)
+        if request.pin is not None and not 0 <= request.pin < self.cells:
+            raise BadInput(f"The picture has cells 0 to {self.cells - 1}.", f"图片的格子编号是 0 到 {self.cells - 1}。")
+        z = torch.from_numpy(noise([seed], network.config.noise, self._truncation(request.settings)))  # (1, Z)
+        listens = request.watched or request.edits or request.pin is not None
+        with torch.inference_mode(), watch(request.edits, detail=request.pin) if listens else nullcontext() as watcher:
+            picture = as_picture(network(z))[0]
+            heard = watcher.heard if watcher else []
+            gamma = network.attention.gamma.item()
+        yield Step(
+            index=0,
+            attentions=tuple(as_attention(each, axis) for each in heard) if request.watched else (),
+            picture=picture,
+            facts={"gamma": gamma, "seed": seed},
+            notes=notes,
+            details=tuple(as_detail(each) for each in heard if each.inside),
+            stop="end",
+        )
+
+    def film(self, seeds: Sequence[int], settings: Mapping[str, Any]) -> np.ndarray:
+        """The faces of many seeds in one go, unwatched: (N, height, width, 3) uint8."""
+        import torch
+
+        z = torch.from_numpy(noise(seeds, self._network.config.noise, self._truncation(settings)))  # (N, Z)
+        with torch.inference_mode():
+            return as_picture(self._network(z))
+
+    def _of(self, request: Request) -> Generator:
+        if request.attention:
+            return self._network
+        if self._without is None:
+            raise BadInput(f"{self.card.name} has no twin without attention.", f"{self.card.name} 没有不带注意力的对照模型。")
+        return self._without
+
+    def _truncation(self, settings: Mapping[str, Any]) -> float:
+        (truncation,) = self.card.settings
+        return float(truncation.check(settings.get(truncation.name, truncation.default)))
+
+
+def read_network(folder: Path, *, attention: bool = True) -> Generator:
+    """The generator's network with plain weights, ready to paint. Raises NotReady, one sentence."""
+    from generators.gan.model import Config, Generator
+    from generators.training import read_json, read_weights
+
+    config = read_json(folder / "config.json")
+    weights = read_weights(folder / ("weights.safetensors" if attention else "without.safetensors"))
+    try:
+        network = Generator(replace(Config.from_dict(config), attention=attention), plain=True)
+        network.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        raise NotReady(
+            f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。"
+        ) from None
+    return network.eval().requires_grad_(False)
+
+
+def read_prompt(request: Request) -> tuple[int, tuple[Words, ...]]:
+    """The seed, and what the visitor should know of it: a word's hash is the seed, a number is the seed itself.
+
+    Raises BadInput for a number that is no seed.
+    """
+    name = "".join(each for each in request.text if each.isprintable()).strip()
+    if not request.text.strip():
+        return request.seed, ()
+    seed = read_seed(request.text)
+    if name == str(seed):
+        return seed, ()
+    label = name if len(name) <= LONGEST_LABEL else name[:LONGEST_LABEL] + "…"
+    return seed, ({"en": f"“{label}” is seed {seed}.", "zh": f"“{label}”对应种子 {seed}。"},)
+
+
+def noise(seeds: Sequence[int], numbers: int, truncation: float) -> np.ndarray:
+    """(N, numbers) float32, normal, times truncation; a row depends on its seed only, on every machine."""
+    rows = [np.random.default_rng(seed).standard_normal(numbers, np.float32) for seed in seeds]
+    return np.stack(rows) * np.float32(truncation) if rows else np.zeros((0, numbers), np.float32)
+
+
+def as_picture(pictures: Tensor) -> np.ndarray:
+    """(B, 3, height, width) in −1 … 1 to (B, height, width, 3) uint8."""
+    whole: np.ndarray = ((pictures.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return whole
+
+
+def as_attention(heard: Heard, axis: Grid) -> Attention:
+    """The rows of the one picture."""
+    used = None if heard.used is None else heard.used.numpy()
+    return Attention(kind="self", layer=heard.name[1], weights=heard.weights[0].float().numpy(), query=axis, key=axis, used=used)
+
+
+def as_detail(heard: Heard) -> Detail:
+    """The three components of the pinned cell."""
+    inside = heard.inside
+    assert inside is not None
+    numbers = {part: getattr(inside, part).float().numpy() for part in ("query", "key", "value", "scores", "weights", "context")}
+    return Detail(kind="self", layer=heard.name[1], query_index=inside.query_index, **numbers)

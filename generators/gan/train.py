@@ -1,0 +1,431 @@
+"""Learn to paint faces, look at the result, and measure it.
+
+    python -m generators train gan --data shared/data/train --minutes 66
+    python -m generators test gan
+    python -m generators evaluate gan --data shared/data/held_out
+
+Hinge loss (Lim and Ye 2017), one step of each network at a time, two learning rates (Heusel et al. 2017), a running average of
+the generator's weights, and differentiable augmentation (Zhao et al. 2020) of a part of the pictures only, so that it does not
+leak into what is painted (Karras et al. 2020, section 2.2).
+
+Letters: B pictures of a batch, M pictures of the data.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor, nn
+
+from generators import card, folders
+from generators.base import BadInput, Request
+from generators.gan import Run, as_picture, noise, read_network
+from generators.gan.model import Config, Discriminator, Generator, plain_weights
+from generators.trace import save_series
+from generators.training import (
+    EMA,
+    Clock,
+    autocast,
+    device,
+    load_state,
+    read_json,
+    read_weights,
+    save_state,
+    write_card,
+    write_json,
+    write_weights,
+)
+from generators.training import seed as set_seed
+
+ROOT = Path(__file__).parents[2]
+STYLES = {"big_smile": "bigSmile64.npz"}
+"""Variant → its pictures in the data's folder `avatars/`."""
+CREDITS = {
+    "big_smile": {
+        "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
+        "source": "https://www.figma.com/community/file/881358461963645496",
+    }
+}
+EXAMPLES = {"ada": "Ada", "alan": "Alan", "kofi": "Kofi", "lucia": "Lucía", "mei": "Mei", "noor": "Noor", "xiaoming": "小明", "zoe": "Zoe"}
+"""File → name whose face is stored with the model."""
+
+BATCH = 32
+GENERATOR_RATE, DISCRIMINATOR_RATE = 4e-4, 6e-4
+GAMMA_SPEED = 5.0  # so that an hour is enough for γ to leave 0
+AUGMENTED = 0.3  # share of the pictures that each augmentation changes
+FINAL_PART = 0.25  # of the training, over which the learning rates fall
+MINUTES = 66.0
+SAVE_EVERY = 180.0  # seconds
+REPORT_EVERY = 50  # steps
+POWER_ITERATIONS = 15  # as torch takes for new weights
+SHEET = 64  # faces of a sample sheet
+FACES = 1000  # that stand for all that the model paints
+
+
+def train(
+    variant: str | None,
+    *,
+    data: Path | None = None,
+    text: Path | None = None,
+    out: Path | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    attention: bool = True,
+    seed: int = 0,
+    resume: bool = False,
+    dry_run: bool = False,
+    config: Config | None = None,
+) -> None:
+    """Train a variant on the pictures of `data` into the folder `out`. Progress goes to stderr; Ctrl-C saves.
+
+    resume goes on from the training's own state, or from the weights that ship. The twin (attention False) takes as many steps
+    as the model with attention did. config: other measures than those that fit the pictures. Raises BadInput.
+    """
+    if text is not None:
+        raise BadInput("The gan learns from pictures, not from a text.", "gan 从图片学习，不用文本。")
+    variant = card("gan").variant(variant).name
+    pictures = read_pictures(variant, data)  # (M, 3, size, size) uint8
+    out = out or folders("gan")[variant]
+    file = "weights" if attention else "without"
+    work = ROOT / "runs" / "gan" / out.name / file
+    if not attention and minutes is None and steps is None and (out / "card.json").is_file():
+        steps = read_json(out / "card.json").get("training", {}).get("steps")
+    if minutes is None and steps is None:
+        minutes = MINUTES
+    config = config or fitting(pictures.shape[-1])
+    set_seed(seed)
+    learner = Learner(replace(config, attention=attention), device())
+    parameters = sum(weight.numel() for weight in learner.generator.parameters())
+    say(f"{variant}: {len(pictures):,} pictures, {parameters:,} parameters, on {device()}")
+    if dry_run:
+        say(f"would train for {minutes or '∞'} minutes or {steps or '∞'} steps into {out}")
+        return
+    first, before = learner.resume(work / "state.pt", folders("gan")[variant] / f"{file}.safetensors") if resume else (0, 0.0)
+    clock = Clock(minutes, steps, before)
+    done = learn(learner, pictures, clock, work, seed, first)
+    learner.save(work / "state.pt", done, clock.seconds)
+    painter = learner.painter()
+    write_weights(out / f"{file}.safetensors", painter.state_dict())
+    write_json(out / "config.json", replace(config, attention=True).to_dict())
+    write_sheet(work / "sheet.png", painter)
+    facts = {
+        "steps": done,
+        "pictures_per_step": BATCH,
+        "pictures_seen": done * BATCH,
+        "minutes": round(clock.seconds / 60, 1),
+        "threads": torch.get_num_threads(),
+        "device": device().type,
+        "learning_rates": {"generator": GENERATOR_RATE, "discriminator": DISCRIMINATOR_RATE},
+        "seed": seed,
+        "gamma": round(painter.attention.gamma.item(), 4),
+    }
+    write_card(out, **{"training" if attention else "training_without": facts})
+    if attention:
+        write_card(out, parameters=parameters, data={**CREDITS.get(variant, {}), "count": len(pictures)})
+        record(variant, out, work / "snapshots")
+    say(f"wrote {out.name}/{file}.safetensors after {done} steps")
+
+
+def learn(learner: Learner, pictures: Tensor, clock: Clock, work: Path, seed: int, first: int = 0) -> int:
+    """The loop, until the clock says stop; keeps snapshots, sheets and the state in `work`. Returns the number of steps done.
+
+    The dice for the pictures depend on seed and step only, so a training that goes on sees what it would have seen.
+    """
+    step, saved = first, clock.seconds
+    try:
+        while not clock.over(step):
+            if is_snapshot(step):
+                write_weights(work / "snapshots" / f"{step:07d}.safetensors", learner.painter().state_dict())
+            left = 1 - step / clock.expected(step)
+            learner.set_rates(min(1.0, max(0.1, left / FINAL_PART)))
+            chosen = np.random.default_rng([seed, step]).integers(0, len(pictures), BATCH)
+            report = learner.step(to_signed(pictures[chosen]).to(learner.where))
+            step += 1
+            if step % REPORT_EVERY == 0:
+                say(f"step {step}: {report}")
+            if clock.seconds - saved > SAVE_EVERY:
+                learner.save(work / "state.pt", step, clock.seconds)
+                write_sheet(work / "sheets" / f"{step:07d}.png", learner.painter())
+                saved = clock.seconds
+    except KeyboardInterrupt:
+        say("stopped; --resume goes on from here")
+    return step
+
+
+def is_snapshot(step: int) -> bool:
+    """Whether learning is recorded here: at 0, 25, 50, 100, 200 …, whatever the budget."""
+    return step == 0 or (step % 25 == 0 and math.log2(step / 25).is_integer())
+
+
+PARTS = ("generator", "discriminator", "generator_steps", "discriminator_steps")
+
+
+class Learner:
+    """Both networks, their optimisers and the averaged generator."""
+
+    def __init__(self, config: Config, where: torch.device) -> None:
+        self.config, self.where = config, where
+        self.generator, self.discriminator = Generator(config).to(where), Discriminator(config).to(where)
+        self.average = EMA(self.generator, decay=0.999)
+        self.generator_steps = new_optimiser(self.generator, GENERATOR_RATE)
+        self.discriminator_steps = new_optimiser(self.discriminator, DISCRIMINATOR_RATE)
+
+    def set_rates(self, factor: float) -> None:
+        """Learning rates as parts of their highest."""
+        for optimiser in (self.generator_steps, self.discriminator_steps):
+            for group in optimiser.param_groups:
+                group["lr"] = group["highest"] * factor
+
+    def step(self, real: Tensor) -> str:
+        """One step of each network. real: (B, 3, size, size) in −1 … 1. Returns figures to print."""
+        judged = self._judge(real)
+        painted = self._paint(len(real))
+        self.average.update(self.generator)
+        return f"{judged}, {painted}, γ {self.generator.attention.gamma.item():.3f}"
+
+    def _judge(self, real: Tensor) -> str:
+        """The discriminator's step: hinge loss, Zhang et al. 2019, equation 4."""
+        with autocast(self.where):
+            with torch.no_grad():
+                made = self.generator(self._noise(len(real))).float()
+            on_real, on_made = self.discriminator(augment(torch.cat([real, made]))).float().chunk(2)  # (B,) each
+        loss = F.relu(1 - on_real).mean() + F.relu(1 + on_made).mean()
+        self.discriminator_steps.zero_grad(set_to_none=True)
+        loss.backward()
+        self.discriminator_steps.step()
+        return f"discriminator {loss.item():.2f} (drawn {on_real.mean().item():.2f}, made {on_made.mean().item():.2f})"
+
+    def _paint(self, count: int) -> str:
+        """The generator's step."""
+        self.discriminator.requires_grad_(False)
+        with autocast(self.where):
+            loss = -self.discriminator(augment(self.generator(self._noise(count)).float())).float().mean()
+        self.generator_steps.zero_grad(set_to_none=True)
+        loss.backward()
+        self.generator_steps.step()
+        self.discriminator.requires_grad_(True)
+        return f"generator {loss.item():.2f}"
+
+    def _noise(self, count: int) -> Tensor:
+        return torch.randn(count, self.config.noise, device=self.where)
+
+    def painter(self) -> Generator:
+        """The averaged generator with plain weights and statistics of its own, as it ships."""
+        painter = Generator(self.config, plain=True).to(self.where)
+        painter.load_state_dict(plain_weights(self.average.copy))
+        return settle(painter)
+
+    def save(self, path: Path, step: int, seconds: float) -> None:
+        """All that `resume` needs."""
+        state = {part: getattr(self, part).state_dict() for part in PARTS}
+        average = {"weights": self.average.copy.state_dict(), "updates": self.average.updates}
+        save_state(path, step=step, seconds=seconds, average=average, **state)
+
+    def resume(self, path: Path, shipped: Path) -> tuple[int, float]:
+        """Load the saved state, else the generator that ships. Returns the step and the seconds at which it stands."""
+        if not path.is_file():
+            take_plain(self.generator, read_weights(shipped))
+            self.average = EMA(self.generator, decay=0.999)
+            return 0, 0.0
+        state = load_state(path)
+        for part in PARTS:
+            getattr(self, part).load_state_dict(state[part])
+        self.average.copy.load_state_dict(state["average"]["weights"])
+        self.average.updates = state["average"]["updates"]
+        return state["step"], state["seconds"]
+
+
+def new_optimiser(network: Generator | Discriminator, rate: float) -> torch.optim.Adam:
+    """Adam without momentum, as in the paper; γ, one number that starts at 0, learns faster than the rest."""
+    gamma = network.attention.gamma
+    rest = [each for each in network.parameters() if each is not gamma]
+    groups = [{"params": rest, "highest": rate}, {"params": [gamma], "highest": GAMMA_SPEED * rate}]
+    return torch.optim.Adam(groups, rate, betas=(0.0, 0.99))
+
+
+def take_plain(generator: Generator, plain: dict[str, Tensor]) -> None:
+    """Put plain weights into a generator with spectral norm, under which each is divided by its largest gain."""
+    own = generator.state_dict()
+    for name, weight in plain.items():
+        original = f"{name.removesuffix('.weight')}.parametrizations.weight.original"
+        own[original if original in own else name].copy_(weight)
+    with torch.no_grad():
+        for _ in range(POWER_ITERATIONS):  # a forward pass in training mode is one iteration for every layer
+            generator(torch.randn(2, generator.config.noise, device=generator.start.weight.device))
+
+
+@torch.no_grad()
+def settle(painter: Generator, batches: int = 8) -> Generator:
+    """Measure the statistics of every batch norm anew: those of training belong to other weights than the averaged ones."""
+    for layer in painter.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # the mean over all batches
+    painter.train()
+    for batch in range(batches):
+        z = noise(range(batch * BATCH, (batch + 1) * BATCH), painter.config.noise, 1.0)
+        painter(torch.from_numpy(z).to(painter.start.weight.device))
+    return painter.eval()
+
+
+def augment(pictures: Tensor) -> Tensor:
+    """Brightness, colour, contrast, place and a hole, each changed in a random part of the pictures. Zhao et al. 2020.
+
+    pictures: (B, 3, size, size) in −1 … 1. Returns the same shape; differentiable.
+    """
+
+    def some(reach: float) -> Tensor:
+        """(B, 1, 1, 1) from −reach to reach; 0 where the picture stays as it is."""
+        one_each = torch.rand(2, len(pictures), 1, 1, 1, device=pictures.device)
+        return (2 * one_each[0] - 1) * reach * (one_each[1] < AUGMENTED)
+
+    pictures = pictures + some(0.4)
+    pictures = torch.lerp(pictures, pictures.mean(1, keepdim=True), some(0.8))
+    pictures = torch.lerp(pictures, pictures.mean((1, 2, 3), keepdim=True), some(0.4))
+    size = pictures.shape[-1]
+    return cut(shift(pictures, some(size / 8), some(size / 8)), some(1.0) != 0)
+
+
+def shift(pictures: Tensor, right: Tensor, down: Tensor) -> Tensor:
+    """Moved by whole pixels, the border repeated. pictures: (B, 3, size, size). right, down: (B, 1, 1, 1)."""
+    size = pictures.shape[-1]
+    cells = torch.arange(size, device=pictures.device)
+    rows, columns = ((cells - by.flatten(1).round().long()).clamp(0, size - 1) for by in (down, right))  # (B, size) each
+    batch = torch.arange(len(pictures), device=pictures.device)[:, None, None]
+    return pictures.permute(0, 2, 3, 1)[batch, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
+    """A square of a third of the side set to grey, anywhere. chosen: (B, 1, 1, 1), True where it happens."""
+    size = pictures.shape[-1]
+    centre = torch.rand(2, len(pictures), 1, device=pictures.device) * size
+    near = (torch.arange(size, device=pictures.device) - centre).abs() < size / 6  # (2, B, size)
+    hole = (near[0, :, :, None] & near[1, :, None, :])[:, None] & chosen  # (B, 1, size, size)
+    return pictures * ~hole
+
+
+def read_pictures(variant: str, data: Path | None) -> Tensor:
+    """The pictures of a variant's style, or the only ones in the folder: (M, 3, size, size) uint8. Raises BadInput."""
+    name = STYLES.get(variant, f"{variant}.npz")
+    places = [] if data is None else [data / "avatars" / name, data / name, *sorted(data.glob("*.npz"))]
+    for place in places:
+        if place.is_file():
+            with np.load(place, allow_pickle=False) as archive:
+                images: np.ndarray = archive["images"]
+            return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    raise BadInput(f"The gan needs a data folder with avatars/{name}.", f"gan 需要含有 avatars/{name} 的数据文件夹。")
+
+
+def fitting(size: int) -> Config:
+    """The measures for pictures of 16, 32 or 64 pixels a side. Raises BadInput for others."""
+    whole = Config()
+    for levels in range(3, len(whole.widths) + 1):
+        config = replace(whole, widths=whole.widths[:levels], judge_widths=whole.judge_widths[: levels - 1])
+        if config.size == size:
+            return replace(config, grid=min(whole.grid, size // 2))
+    raise BadInput("The gan learns from square pictures of 16, 32 or 64 pixels.", "gan 只学习边长为 16、32 或 64 像素的方形图片。")
+
+
+def to_signed(pictures: Tensor) -> Tensor:
+    """uint8 to −1 … 1, channels last in memory, where convolutions are fastest."""
+    return (pictures.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+
+
+@torch.inference_mode()
+def faces(painter: Generator, seeds: range, truncation: float) -> np.ndarray:
+    """(N, size, size, 3) uint8."""
+    where = painter.start.weight.device
+    parts = (noise(seeds[first : first + 64], painter.config.noise, truncation) for first in range(0, len(seeds), 64))
+    return np.concatenate([as_picture(painter(torch.from_numpy(z).to(where))) for z in parts])
+
+
+def write_sheet(path: Path, painter: Generator, truncation: float = 0.8, columns: int = 8) -> None:
+    """The faces of the first seeds side by side, as PNG."""
+    made = faces(painter, range(SHEET), truncation)
+    size = made.shape[1]
+    sheet = made.reshape(-1, columns, size, size, 3).swapaxes(1, 2).reshape(-1, columns * size, 3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet).save(path)
+
+
+def record(variant: str, folder: Path, snapshots: Path) -> None:
+    """Write the stored examples, and the first of them as it looked while the model learned."""
+    run = Run.load(folder)
+    known = card("gan")
+    pin = min(known.variant(variant).pin.query, run.cells - 1)
+    request = Request(variant, settings=known.check_settings(variant, {}), pin=pin)
+    for file, name in EXAMPLES.items():
+        run.trace(replace(request, text=name)).save(folder / "examples" / f"{file}.npz")
+    first = replace(request, text=next(iter(EXAMPLES.values())), pin=None)
+    last = read_json(folder / "card.json")["training"]["steps"]
+    steps = sorted((int(each.stem), each) for each in snapshots.glob("*.safetensors"))
+    series = {step: Run(read_snapshot(folder, path)).trace(first) for step, path in steps if step < last}
+    save_series(folder / "learning.npz", series | {last: run.trace(first)})
+
+
+def read_snapshot(folder: Path, path: Path) -> Generator:
+    """The network with the weights of one moment of its training."""
+    network = Generator(Config.from_dict(read_json(folder / "config.json")), plain=True)
+    network.load_state_dict(read_weights(path))
+    return network.eval().requires_grad_(False)
+
+
+def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
+    """Paint faces, keep them as a sheet, and say how long one took."""
+    if text is not None:
+        raise BadInput("The gan is tested on noise, not on a text.", "gan 用噪声测试，不用文本。")
+    variant = card("gan").variant(variant).name
+    painter = read_network(folders("gan")[variant])
+    sheet = ROOT / "runs" / "gan" / variant / "test.png"
+    write_sheet(sheet, painter)
+    began = time.perf_counter()
+    for seed in range(10):
+        faces(painter, range(seed, seed + 1), 1.0)
+    return {
+        "variant": variant,
+        "faces": SHEET,
+        "sheet": os.path.relpath(sheet, ROOT),
+        "milliseconds_per_face": round((time.perf_counter() - began) * 100, 1),
+        "gamma": round(painter.attention.gamma.item(), 4),
+    }
+
+
+def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
+    """How varied the faces are beside all drawn ones of `data`; 1 is as varied as those. Writes nothing."""
+    known = card("gan").variant(variant)
+    variant = known.name
+    drawn = read_pictures(known.like or variant, data)[:limit].permute(0, 2, 3, 1).numpy()
+    folder = folders("gan")[variant]
+    files = {"with": "weights", "without": "without"}
+    values = {
+        name: variety(faces(read_network(folder, attention=name == "with"), range(FACES), 1.0), drawn)
+        if (folder / f"{file}.safetensors").is_file()
+        else None
+        for name, file in files.items()
+    }
+    unit = f"mean squared distance of two of {FACES} faces ÷ that of two drawn ones"
+    return {"variety": {**values, "unit": unit, "better": "higher", "n": len(drawn)}}
+
+
+def variety(made: np.ndarray, drawn: np.ndarray) -> float:
+    """Mean squared pixel distance of two faces made over that of two drawn ones. Both (N, size, size, 3) uint8.
+
+    The mean over all pairs is twice the variance of every pixel, so no pair is left out.
+    """
+    made_variance, drawn_variance = (float(np.var(each, axis=0, dtype=np.float64, ddof=1).mean()) for each in (made, drawn))
+    return made_variance / drawn_variance
+
+
+def say(line: str) -> None:
+    """A line of progress."""
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,252 @@
+"""The self-attention GAN: its equations, its folded weights, names that give faces, and a training of two steps."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import generators
+from generators.attention import watch
+from generators.base import BadInput, Request
+from generators.gan import Run, noise, read_network
+from generators.gan import train as lesson
+from generators.gan.model import Config, Discriminator, Generator, Nearby, SelfAttention, plain_weights, with_deviation
+from generators.trace import Trace, load_series
+from generators.training import load_state, read_json, read_weights
+
+TINY = Config(noise=8, widths=(16, 16, 16), judge_widths=(16, 16), grid=8, heads=2)
+
+
+def ask(text: str = "", **given) -> Request:
+    return Request.check(Run.card, text=text, **given)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    return Run.tiny()
+
+
+# The network
+
+
+def test_attention_is_the_papers_equations():
+    """Equations 1 to 3 of Zhang et al. 2019, cell by cell, with 1/√d."""
+    torch.manual_seed(0)
+    block = SelfAttention(16, heads=2)
+    block.gamma.data.fill_(0.7)
+    x = torch.randn(1, 16, 3, 2)
+    cells = x[0].flatten(1).T  # (N, C)
+    f, g, h, v = (getattr(block, part).weight[:, :, 0, 0] for part in ("key", "query", "value", "out"))
+    expected = torch.empty(6, 16)
+    for j in range(6):
+        context = []
+        for head in (slice(0, 2), slice(2, 4)):
+            scores = [(f[head] @ cells[i]) @ (g[head] @ cells[j]) / math.sqrt(2) for i in range(6)]
+            beta = torch.stack(scores).softmax(0)
+            context.append(sum(beta[i] * (h[head] @ cells[i]) for i in range(6)))
+        expected[j] = 0.7 * v @ torch.cat(context) + cells[j]
+    assert torch.allclose(block(x)[0].flatten(1).T, expected, atol=1e-5)
+
+
+def test_pooled_keys_name_their_coarser_grid():
+    with watch() as watcher:
+        SelfAttention(16, heads=2, pooled=True)(torch.randn(1, 16, 8, 8))
+    assert watcher.heard[0].weights.shape == (1, 2, 64, 16)
+
+
+def test_gamma_starts_at_nothing():
+    network = Generator(TINY).eval()
+    z = torch.randn(2, 8)
+    before = network(z)
+    assert network.attention.gamma.item() == 0
+    network.attention.gamma.data.fill_(0.5)
+    assert not torch.equal(before, network(z))
+
+
+def test_folded_spectral_norm_paints_the_same():
+    network = Generator(TINY)
+    network.attention.gamma.data.fill_(1.0)
+    with torch.no_grad():
+        network(torch.randn(16, 8))  # statistics and power iterations move on
+    network.eval()
+    plain = Generator(TINY, plain=True).eval()
+    plain.load_state_dict(plain_weights(network))
+    z = torch.randn(4, 8)
+    assert torch.allclose(network(z), plain(z), atol=1e-5)
+    weight = plain.blocks[0].second.weight.flatten(1)
+    assert torch.linalg.matrix_norm(weight, 2) < 1.3
+
+
+def test_folding_leaves_the_training_as_it_was():
+    network = Generator(TINY)
+    state = {name: each.clone() for name, each in network.state_dict().items()}
+    plain_weights(network)
+    assert all(torch.equal(each, state[name]) for name, each in network.state_dict().items())
+
+
+def test_the_twin_is_of_equal_size():
+    sizes = [
+        sum(each.numel() for each in network(replace(Config(), attention=attention)).parameters())
+        for network in (Generator, Discriminator)
+        for attention in (True, False)
+    ]
+    assert abs(sizes[0] - sizes[1]) < 0.02 * sizes[0] and abs(sizes[2] - sizes[3]) < 0.02 * sizes[2]
+    assert isinstance(Generator(replace(TINY, attention=False)).attention, Nearby)
+
+
+def test_a_batch_of_one_face_has_no_deviation():
+    same = torch.randn(1, 4, 4, 4).expand(3, 4, 4, 4)
+    assert with_deviation(same).shape == (3, 5, 4, 4)
+    assert with_deviation(same)[:, 4].max() < 1e-3 < with_deviation(torch.randn(3, 4, 4, 4))[:, 4].min()
+
+
+# A run
+
+
+def test_the_same_word_is_the_same_face(run):
+    one, two, other = (run.trace(ask(word)) for word in ("Ada", " ada ", "Alan"))
+    assert np.array_equal(one.picture, two.picture) and not np.array_equal(one.picture, other.picture)
+    step = one.steps[0]
+    assert step.notes[0]["en"] == f"“Ada” is seed {step.facts['seed']}."
+    numbered = run.trace(ask(str(step.facts["seed"])))
+    assert np.array_equal(numbered.picture, one.picture) and not numbered.steps[0].notes
+
+
+def test_no_word_takes_the_seed(run):
+    assert np.array_equal(run.trace(ask(seed=7)).picture, run.trace(ask("7", seed=3)).picture)
+
+
+@pytest.mark.parametrize("seed", ["-1", "1e30", "0.5"])
+def test_a_broken_number_is_no_seed(run, seed):
+    with pytest.raises(BadInput):
+        next(run.generate(ask(seed)))
+
+
+def test_a_long_name_is_not_repeated_whole(run):
+    note = run.trace(ask("x" * 100_000 + "\u202e\x07")).steps[0].notes[0]
+    assert all(len(sentence) < 80 for sentence in note.values())
+
+
+def test_truncation_brings_faces_together(run):
+    spread = [run.film(range(32), {"truncation": value}).astype(float).var(0).mean() for value in (0.1, 0.8, 1.5)]
+    assert spread[0] < spread[1] < spread[2]
+    with pytest.raises(BadInput):
+        run.film([1], {"truncation": 9})
+
+
+def test_the_film_shows_the_faces_of_its_seeds(run):
+    film = run.film([3, 4, 5], {})
+    assert film.shape == (3, 16, 16, 3) and film.dtype == np.uint8
+    for seed, face in zip((3, 4, 5), film, strict=True):
+        assert np.abs(face.astype(int) - run.trace(ask(seed=seed)).picture).max() <= 1
+    assert run.film([], {}).shape == (0, 16, 16, 3)
+
+
+def test_a_pin_outside_the_picture_is_refused(run):
+    assert len(run.replay(ask("Ada"), 63)) == 1
+    with pytest.raises(BadInput):
+        run.replay(ask("Ada"), 64)
+
+
+def test_noise_depends_on_its_seed_only():
+    assert np.array_equal(noise([1, 2, 3], 8, 1.0)[1:2], noise([2], 8, 1.0))
+    assert np.allclose(noise([2], 8, 0.5), noise([2], 8, 1.0) / 2)
+
+
+# Learning
+
+
+def test_augmentation_spares_what_is_not_chosen(monkeypatch):
+    pictures = torch.rand(4, 3, 16, 16) * 2 - 1
+    monkeypatch.setattr(lesson, "AUGMENTED", 0.0)
+    assert torch.allclose(lesson.augment(pictures), pictures)
+    monkeypatch.setattr(lesson, "AUGMENTED", 1.0)
+    changed = lesson.augment(pictures.requires_grad_())
+    assert changed.shape == pictures.shape and not torch.allclose(changed, pictures)
+    assert torch.autograd.grad(changed.sum(), pictures)[0].abs().sum() > 0
+
+
+def test_shifting_repeats_the_border():
+    picture = torch.arange(9.0).reshape(1, 1, 3, 3).expand(1, 3, 3, 3)
+    moved = lesson.shift(picture, right=torch.full((1, 1, 1, 1), 1.0), down=torch.full((1, 1, 1, 1), -1.0))
+    assert moved[0, 0].tolist() == [[3, 3, 4], [6, 6, 7], [6, 6, 7]]
+
+
+def test_variety_is_measured_over_all_pairs():
+    dice = np.random.default_rng(0)
+    drawn = dice.integers(0, 256, (20, 4, 4, 3), np.uint8)
+    assert lesson.variety(drawn, drawn) == pytest.approx(1)
+    assert lesson.variety(np.zeros_like(drawn), drawn) == 0
+    pairs = [np.mean((a.astype(float) - b) ** 2) for i, a in enumerate(drawn) for b in drawn[:i]]
+    assert np.mean(pairs) == pytest.approx(2 * np.var(drawn, axis=0, ddof=1).mean())
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A data folder of twelve pictures, a folder of models, and nothing written elsewhere."""
+    data = tmp_path / "data" / "avatars"
+    data.mkdir(parents=True)
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8)
+    np.savez(data / "bigSmile64.npz", images=pictures)
+    monkeypatch.setattr(lesson, "ROOT", tmp_path)
+    monkeypatch.setattr(lesson, "BATCH", 4)
+    monkeypatch.setenv("LAB_MODELS_DIR", str(tmp_path / "models"))
+    return tmp_path
+
+
+def test_two_steps_write_a_model_that_loads_and_goes_on(place):
+    out = place / "models" / "gan" / "mine"
+    given = {"data": place / "data", "out": out, "config": TINY}
+    lesson.train(None, steps=2, **given)
+    card = read_json(out / "card.json")
+    assert card["training"]["steps"] == 2 and card["parameters"] > 0 and card["data"]["count"] == 12
+    assert "mine" in {variant.name for variant in generators.card("gan").variants}
+    assert Run.load(out).trace(ask("Ada")).done
+    assert list(load_series(out / "learning.npz")) == [0, 2]
+    stored = Trace.load(next((out / "examples").glob("*.npz")))
+    assert stored.steps[0].details and stored.maps() == [("self", 0)]
+
+    lesson.train(None, steps=3, resume=True, **given)
+    assert load_state(place / "runs" / "gan" / "mine" / "weights" / "state.pt")["step"] == 3
+    assert read_json(out / "card.json")["training"]["steps"] == 3
+
+    lesson.train(None, attention=False, **given)
+    assert read_json(out / "card.json")["training_without"]["steps"] == 3
+    without = read_network(out, attention=False)
+    assert isinstance(without.attention, Nearby) and without.attention.near.weight.shape[0] > 0
+    assert Run.load(out).trace(replace(ask("Ada"), attention=False)).maps() == []
+
+    tested = lesson.test("mine")
+    assert (place / tested["sheet"]).is_file() and tested["faces"] == lesson.SHEET
+    measured = lesson.evaluate("mine", data=place / "data")["variety"]
+    assert measured["n"] == 12 and measured["with"] >= 0 and measured["without"] >= 0
+    assert lesson.evaluate("mine", data=place / "data", limit=5)["variety"]["n"] == 5
+
+
+def test_training_goes_on_from_plain_weights(place):
+    painter = lesson.Learner(TINY, torch.device("cpu")).painter()
+    lesson.write_weights(place / "weights.safetensors", painter.state_dict())
+    learner = lesson.Learner(TINY, torch.device("cpu"))
+    assert learner.resume(place / "none.pt", place / "weights.safetensors") == (0, 0.0)
+    z = torch.randn(2, 8)
+    assert torch.allclose(learner.painter()(z), painter(z), atol=0.02)
+    assert set(read_weights(place / "weights.safetensors")) == set(painter.state_dict())
+
+
+def test_a_dry_run_writes_nothing(place, capsys):
+    lesson.train(None, data=place / "data", out=place / "models" / "gan" / "mine", dry_run=True)
+    assert not (place / "models").exists() and "would train" in capsys.readouterr().err
+
+
+def test_what_cannot_be_learnt_from_is_refused(place):
+    np.savez(place / "odd.npz", images=np.zeros((2, 20, 20, 3), np.uint8))
+    for given in ({"data": place / "nowhere"}, {"data": None}, {"data": place}, {"data": place / "data", "text": place / "tale.txt"}):
+        with pytest.raises(BadInput):
+            lesson.train(None, **given)
+    with pytest.raises(BadInput):
+        lesson.test(None, text=place / "tale.txt")
