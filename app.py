@@ -30,7 +30,6 @@ def main() -> None:
         run_history=False,
         footer_links=[],
         theme=theme.theme(),
-        css=theme.css(),
         head=theme.head(),
         app_kwargs={"middleware": guarded()},
         prevent_thread_lock=True,

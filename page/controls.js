@@ -13,25 +13,24 @@ const text = (name) => strings[lab.language][name];
 const said = (words) => words[lab.language] ?? words.en ?? "";
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-const state = { choice: choices[0], prompt: "", seed: "", settings: {}, edits: [], forced: [], without: false, example: "" };
+const state = { choice: choices[0], seed: "", settings: {}, edits: [], forced: [], without: false, example: "" };
 let running = false;
-let next = null; // a request that waits for the last run to stop
+let asking = false; // a run of ours has begun, and no status of it has come
 let shown = {}; // what the last status said
 let hinted = null; // what the line under the controls says: () => string
 let problems = {};
 
 /* What is asked for. */
 
-const seeded = () => !state.choice.takes.includes("text"); // the prompt is the seed, a word or a number
+const seeded = () => state.choice.takes.includes("seed"); // the prompt is the seed, a word or a number
 
 function request() {
   const { choice, settings, edits, forced, without } = state;
-  const prompt = find(".prompt").value;
   return {
     generator: choice.generator,
     variant: choice.variant,
-    prompt: seeded() ? "" : prompt,
-    seed: seeded() ? prompt : state.seed,
+    prompt: find(".prompt").value,
+    seed: seeded() ? "" : state.seed,
     settings,
     edits,
     forced,
@@ -40,22 +39,19 @@ function request() {
 }
 
 function fill(given) {
-  state.prompt = given.prompt ?? given.text ?? "";
+  const prompt = given.prompt ?? given.text ?? "";
   state.seed = String(given.seed ?? "");
   state.settings = { ...given.settings };
   state.edits = given.edits ?? [];
   state.forced = given.forced ?? [];
   state.without = given.without ?? given.attention === false;
-  find(".prompt").value = seeded() ? state.prompt || state.seed : state.prompt;
+  find(".prompt").value = seeded() ? prompt || state.seed : prompt;
   draw();
 }
 
 function generate() {
   state.example = "";
-  const asked = request();
-  if (!running) return begin("run", asked);
-  next = asked;
-  stop();
+  begin("run", request());
 }
 
 function show(example) {
@@ -65,8 +61,8 @@ function show(example) {
 }
 
 function begin(event, asked) {
-  next = null;
   running = event === "run";
+  asking = true;
   address();
   drawGo();
   drawShelf();
@@ -75,13 +71,12 @@ function begin(event, asked) {
 
 function stop() {
   trigger("stop");
-  setTimeout(() => running && settle(), PATIENCE);
-}
-
-function settle() {
-  running = false;
-  drawGo();
-  if (next) begin("run", next);
+  const stopped = shown.turn;
+  setTimeout(() => {
+    if (shown.turn !== stopped) return;
+    running = false;
+    drawGo();
+  }, PATIENCE);
 }
 
 /* Another run begins: with the prompt as it is, what was chosen by hand before does not count. */
@@ -91,21 +86,24 @@ function fresh() {
 }
 
 function status(given) {
-  if (!given) return;
+  if (!given || given.turn < shown.turn) return; // what was replaced may still have a last word
+  const another = given.run && given.run !== shown.run;
   shown = given;
-  if (given.request) {
-    const { seed, settings, edits, forced, attention } = given.request;
-    const changed = !same([edits, forced], [state.edits, state.forced]) || String(seed) !== state.seed;
-    Object.assign(state, { seed: String(seed), settings, edits, forced, without: !attention });
-    if (changed && !state.example) address();
+  if (another && !asking) { // the view asked: another token, another seed, another attention
+    state.example = "";
+    fill(given.request);
+    address();
+  } else if (another) {
+    state.seed = String(given.request.seed);
+    state.settings = given.request.settings;
     drawSettings();
-    drawTwin();
+    if (!state.example) address();
   }
+  asking = false;
   if (given.error) look();
   running = given.running && !state.example;
   drawRate();
-  if (running) drawGo();
-  else settle();
+  drawGo();
 }
 
 /* The address. */
@@ -118,7 +116,7 @@ function query() {
   }
   const asked = request();
   if (asked.prompt) params.set("prompt", asked.prompt);
-  params.set("seed", asked.seed || "0");
+  if (!seeded()) params.set("seed", asked.seed || "0");
   const settings = state.choice.settings.filter(({ name, default: usual }) => (asked.settings[name] ?? usual) !== usual);
   if (settings.length) params.set("settings", JSON.stringify(Object.fromEntries(settings.map(({ name }) => [name, asked.settings[name]]))));
   if (asked.edits.length) params.set("edits", JSON.stringify(asked.edits));
@@ -201,13 +199,17 @@ function restore() {
 
 /* What is drawn. */
 
+/* One sentence in the place of stored runs and suggestions, until it is taken away. */
 function hint(sentence) {
   hinted = sentence;
   find(".hint").textContent = sentence ? sentence() : "";
+  find(".examples").hidden = sentence || !state.choice.examples.length;
+  find(".tries").hidden = sentence || !state.choice.tries.length;
+  find(".unhint").hidden = !sentence;
 }
 
 function select(choice) {
-  Object.assign(state, { choice, settings: {}, edits: [], forced: [], without: false, example: "", seed: "", prompt: "" });
+  Object.assign(state, { choice, settings: {}, edits: [], forced: [], without: false, example: "", seed: "" });
   find(".prompt").value = "";
   hint(null);
   draw();
@@ -289,8 +291,8 @@ function drawSettings() {
   const panel = find(".settings");
   if (panel.contains(document.activeElement)) return; // somebody is at it
   const seed = document.createElement("input");
-  Object.assign(seed, { value: state.seed, placeholder: "0", oninput: () => { state.seed = seed.value; if (seeded()) find(".prompt").value = seed.value; } });
-  const rows = [labelled(text("seed"), text("seed_help"), seed), ...state.choice.settings.map(knob)];
+  Object.assign(seed, { value: state.seed, placeholder: "0", oninput: () => { state.seed = seed.value; } });
+  const rows = [...(seeded() ? [] : [labelled(text("seed"), text("seed_help"), seed)]), ...state.choice.settings.map(knob)];
   const usual = button(text("defaults"), () => { state.settings = {}; usual.blur(); drawSettings(); }, { className: "plain" });
   panel.replaceChildren(...rows, usual);
   if (state.edits.length) {
@@ -337,11 +339,9 @@ function drawShelf() {
   }));
   find(".tries").replaceChildren(title("tries"), ...tries.map((each) => button(said(each.question), () => {
     fill(each.request);
-    hint(() => `${text("look_for")} ${said(each.look_for)}`);
+    hint(() => `${said(each.question)} ${text("look_for")} ${said(each.look_for)}`);
     generate();
-  }, { className: "small try" })));
-  find(".examples").hidden = !examples.length;
-  find(".tries").hidden = !tries.length;
+  }, { className: "small try", title: said(each.question) })));
 }
 
 async function look() {
@@ -394,9 +394,11 @@ const actions = {
     hint(null);
     fresh();
   },
+  unhint: () => hint(null),
   more: () => {
     const open = find(".settings").hidden;
     find(".settings").hidden = !open;
+    element.classList.toggle("unfolded", open);
     find(".more").setAttribute("aria-expanded", String(open));
   },
 };

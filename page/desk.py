@@ -19,7 +19,7 @@ from typing import Any
 import gradio as gr
 
 import generators
-from generators.base import BadInput, Card, NotReady, Request, read_seed
+from generators.base import HIGHEST_SEED, BadInput, Card, NotReady, Request, read_seed
 from generators.edits import EditError, read_edits
 from generators.trace import Trace, Words
 from page import shelf, wire
@@ -28,10 +28,12 @@ from page.runs import UNEXPECTED, Run, Runs
 LONGEST_TEXT = 20_000  # characters of a prompt that a generator gets to see; its own limit is lower
 SESSIONS = 4096  # visitors whose last run is remembered
 LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
+FILM = 8  # pictures of a film
 LOOKERS = 2  # threads for what a visitor asks about a run
 
 Shown = tuple[Any, Any]
-"""A message for the view and a status for the controls."""
+"""A message for the view and a status for the controls. Both carry `turn`, which grows from wish to wish: a wish that was replaced
+may have its last word after the first of the next one."""
 
 
 class Desk:
@@ -137,7 +139,7 @@ class Desk:
         return answer
 
     def problems(self) -> dict[str, Words]:
-        """"GENERATOR/VARIANT" → what is wrong with it, for those that cannot run."""
+        """ "GENERATOR/VARIANT" → what is wrong with it, for those that cannot run."""
         return {f"{name}/{variant}": words for (name, variant), words in self.runs.problems.items()}
 
     # What programs ask for.
@@ -183,7 +185,7 @@ class Desk:
 
     async def _answer(self, event: gr.EventData, request: gr.Request, start: Callable[[Mapping[str, Any]], Run]) -> AsyncIterator[Shown]:
         """The messages of the run that `start` finds for what the event carried."""
-        session, enough = str(request.session_hash), asyncio.Event()
+        session, enough, turn = str(request.session_hash), asyncio.Event(), time.time_ns() // 1_000_000
         try:
             run = start(_object(event._data))
             card = generators.card(run.generator)
@@ -192,16 +194,15 @@ class Desk:
             sent = 0
             async for count in self._follow(run, enough):
                 done = run.done or enough.is_set()
-                yield (
-                    wire.message(run.trace, run.id, sent, count - sent, done=done, head=heading if sent == 0 else None, error=run.error),
-                    _status(run, done),
-                )
+                head = heading if sent == 0 else None
+                message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
+                yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
                 sent = count
         except (BadInput, NotReady) as error:
-            yield _failure(error.words)
+            yield _failure(error.words, turn)
         except Exception:
             logging.exception("a visitor's wish failed")
-            yield _failure(UNEXPECTED)
+            yield _failure(UNEXPECTED, turn)
         finally:
             if self._stop.get(session) is enough:
                 del self._stop[session]
@@ -260,9 +261,10 @@ def _status(run: Run, done: bool) -> dict[str, Any]:
     return {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": run.trace.request}
 
 
-def _failure(words: Words) -> Shown:
+def _failure(words: Words, turn: int) -> Shown:
     """A sentence in place of a run."""
-    return wire.message(Trace("", ""), "", 0, 0, done=True, error=words), {"run": "", "running": False, "error": dict(words)}
+    message = wire.message(Trace("", ""), "", 0, 0, done=True, error=words)
+    return message | {"turn": turn}, {"run": "", "running": False, "error": dict(words), "turn": turn}
 
 
 @contextmanager
@@ -283,7 +285,9 @@ def _stored(run: Run) -> bool:
 
 
 def _film(model: Any, request: Request) -> dict[str, Any]:
-    return {"pictures": [{"seed": seed, "url": wire.picture_url(picture)} for seed, picture in model.film(request)]}
+    seeds = [(request.seed + each) % (HIGHEST_SEED + 1) for each in range(1, FILM + 1)]
+    pictures = model.film(seeds, request.settings)
+    return {"pictures": [{"seed": seed, "url": wire.picture_url(picture)} for seed, picture in zip(seeds, pictures)]}
 
 
 def _object(given: Any) -> Mapping[str, Any]:

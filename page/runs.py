@@ -28,7 +28,7 @@ from generators.trace import Step, Trace, Words
 CAPACITY = 256 * 2**20  # bytes of weights and pictures that are kept
 TURN = 0.04  # seconds that a run may step before the next one has its turn
 PAUSE = 0.05  # seconds between two messages to one follower
-LONGEST = 60.0  # seconds of computing in one run
+LONGEST = 90.0  # seconds of computing in one run, whatever its generator allows itself
 WORKERS = 2
 WARM_STEPS = 3
 

@@ -37,15 +37,13 @@ def theme() -> gr.themes.Base:
     )
 
 
-def css() -> str:
-    """The style sheet of the frame."""
-    return (HERE / "frame.css").read_text(encoding="utf-8")
-
-
 def head() -> str:
-    """What runs before gradio does: the language and the brightness that the address or an earlier visit ask for."""
+    """The style sheet of the frame, which gradio's `css` would confine to its own container; and what runs before gradio does:
+    the language and the brightness that the address or an earlier visit ask for.
+    """
+    style = (HERE / "frame.css").read_text(encoding="utf-8")
     start = (HERE / "head.js").read_text(encoding="utf-8").replace("GRADIO_CORE", _core())
-    return f"<script>{start}</script>"
+    return f"<style>{style}</style><script>{start}</script>"
 
 
 @lru_cache(maxsize=1)
