@@ -163,7 +163,7 @@ class Generator(nn.Module):
         self.norm = nn.BatchNorm2d(widths[-1])
         self.paint = nn.Conv2d(widths[-1], 3, 3, padding=1)
         if not plain:
-            normalise(self)
+            normalise(self, but=("modulation", "query", "key"))
 
     def forward(self, z: Tensor) -> Tensor:
         """z: (B, Z), standard normal. Returns (B, 3, size, size) in −1 … 1."""
@@ -221,10 +221,13 @@ def with_deviation(x: Tensor) -> Tensor:
     return torch.cat([x, deviation.expand(x.shape[0], 1, *x.shape[2:])], 1)
 
 
-def normalise(network: nn.Module) -> None:
-    """Put spectral norm on every convolution and linear layer but the modulations. Miyato et al. 2018."""
+def normalise(network: nn.Module, but: tuple[str, ...] = ()) -> None:
+    """Put spectral norm on every convolution and linear layer but those of these names. Miyato et al. 2018.
+
+    The generator's queries and keys go without: with it no score could grow, and every cell would look everywhere alike.
+    """
     for name, layer in list(network.named_modules()):
-        if isinstance(layer, (nn.Conv2d, nn.Linear)) and not name.endswith("modulation"):
+        if isinstance(layer, (nn.Conv2d, nn.Linear)) and not name.endswith(but):
             nn.init.orthogonal_(layer.weight)
             spectral_norm(layer)
 

@@ -31,7 +31,7 @@ from generators import card, folders
 from generators.base import BadInput, Request
 from generators.gan import Run, as_picture, noise, read_network
 from generators.gan.model import Config, Discriminator, Generator, plain_weights
-from generators.trace import save_series
+from generators.trace import STORED_TOLERANCE, Step, Trace, save_series
 from generators.training import (
     EMA,
     Clock,
@@ -365,12 +365,27 @@ def record(variant: str, folder: Path, snapshots: Path) -> None:
     pin = min(known.variant(variant).pin.query, run.cells - 1)
     request = Request(variant, settings=known.check_settings(variant, {}), pin=pin)
     for file, name in EXAMPLES.items():
-        run.trace(replace(request, text=name)).save(folder / "examples" / f"{file}.npz")
+        compact(run.trace(replace(request, text=name))).save(folder / "examples" / f"{file}.npz")
     first = replace(request, text=next(iter(EXAMPLES.values())), pin=None)
     last = read_json(folder / "card.json")["training"]["steps"]
     steps = sorted((int(each.stem), each) for each in snapshots.glob("*.safetensors"))
     series = {step: Run(read_snapshot(folder, path)).trace(first) for step, path in steps if step < last}
-    save_series(folder / "learning.npz", series | {last: run.trace(first)})
+    series[last] = run.trace(first)
+    save_series(folder / "learning.npz", {step: compact(trace) for step, trace in series.items()})
+
+
+def compact(trace: Trace) -> Trace:
+    """The same with weights of 8 significant bits, 0.2 % off at most: a float16 file of them is a fifth smaller."""
+
+    def rounded(weights: np.ndarray) -> np.ndarray:
+        fraction, exponent = np.frexp(weights)
+        return np.ldexp(np.round(fraction * 256) / 256, exponent)
+
+    def light(step: Step) -> Step:
+        rows = (replace(each, weights=rounded(each.weights), tolerance=STORED_TOLERANCE) for each in step.attentions)
+        return replace(step, attentions=tuple(rows))
+
+    return replace(trace, steps=[light(step) for step in trace.steps])
 
 
 def read_snapshot(folder: Path, path: Path) -> Generator:
