@@ -29,7 +29,8 @@ PROBABILITY_DIGITS = 3
 
 def quantise(weights: np.ndarray) -> np.ndarray:
     """One byte a weight: round(255·√p). Any shape; returns uint8."""
-    return np.rint(255 * np.sqrt(weights.astype(np.float32))).clip(0, 255).astype(np.uint8)
+    levels: np.ndarray = np.rint(255 * np.sqrt(weights.astype(np.float32))).clip(0, 255).astype(np.uint8)
+    return levels
 
 
 def error_bound(weight: float) -> float:

@@ -47,7 +47,7 @@ class Figure {
 function drawFigure(view) {
   const { run, state, look } = view;
   const text = run && !run.isPicture;
-  const figure = new Figure(Math.max(760, Math.round((text ? view.text.width : 720) + 2 * MARGIN)));
+  const figure = new Figure(Math.max(960, Math.round((text ? view.text.width : 720) + 2 * MARGIN)));
   if (!run) return figure.svg();
   figure.paragraph(view.title(), { size: 20, weight: 600 });
   figure.y += 18;
@@ -114,22 +114,23 @@ function drawPictures(figure, view) {
 }
 
 function drawComponents(figure, view) {
-  const { components, map, sizes, run } = view;
+  const { components, mapPanel, sizes, run } = view;
   const y = figure.y;
   let x = MARGIN;
   if (!run.isPicture) {
     figure.text(t("axis_keys"), x + 14, y + 8, { size: 12, fill: theme.soft });
     figure.put(`<text transform="translate(${x + 8} ${y + 150}) rotate(-90)" font-size="12" fill="${theme.soft}">${xml(t("axis_queries"))}</text>`);
-    figure.canvas(map.base, x + 14, y + 14, 140, 140);
-    figure.canvas(map.over, x + 14, y + 14, 140, 140);
+    figure.canvas(mapPanel.base, x + 14, y + 14, 140, 140);
+    figure.canvas(mapPanel.over, x + 14, y + 14, 140, 140);
     x += 174;
   }
   const wide = (figure.width - MARGIN - x - 32) / 3;
   for (const name of ["scores", "weights", "context"]) {
     const part = components.parts[name];
     figure.text(`${t(name)}`, x, y + 8, { size: 13, weight: 600 });
-    figure.canvas(part.canvas, x, y + 22, wide, (STRIP * wide) / Math.max(1, sizes.strip));
-    figure.text(part.stat.textContent, x, y + 154, { size: 12, fill: theme.soft });
+    const tall = Math.min(STRIP, (STRIP * wide) / Math.max(1, sizes.strip));
+    figure.canvas(part.canvas, x, y + 22, (tall * sizes.strip) / STRIP, tall);
+    figure.text(part.stat.textContent, x, y + 40 + tall, { size: 12, fill: theme.soft });
     x += wide + 16;
   }
   figure.y = y + 168;
@@ -140,7 +141,7 @@ function drawScale(figure, look, relative) {
   const inks = look.reverse ? theme.queryTints : theme.tints;
   figure.put(`<linearGradient id="scale">${inks.filter((_, i) => i % 8 === 0).map((colour, i, all) => `<stop offset="${i / (all.length - 1)}" stop-color="${colour}"/>`).join("")}</linearGradient>`);
   figure.rect(MARGIN, y, wide, 10, "url(#scale)");
-  for (const tick of TICKS.filter((each) => each < top * 0.9).concat([top])) figure.text(percent(tick), MARGIN + wide * level(tick, top), y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
+  for (const share of ticksBelow(top)) figure.text(tick(share), MARGIN + wide * level(share, top), y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
   figure.text(t(relative ? "scale_relative" : "scale_absolute", { top: percent(top) }), MARGIN + wide + 30, y + 10, { size: 12, fill: theme.soft });
   figure.y = y + 36;
 }

@@ -15,8 +15,9 @@ class GridStage {
     this.film.setAttribute("role", "group");
     this.cropsTitle = h("h3", { className: "av-title" });
     this.filmTitle = said(h("h3", { className: "av-title" }), "film");
-    this.side = h("div", { className: "av-grid-side" }, this.facts, h("section", {}, this.cropsTitle, this.crops), h("section", { className: "av-film-part" }, this.filmTitle, this.film));
-    this.element = h("div", { className: "av-grid" }, ...this.panes.map((pane) => pane.element), this.side);
+    this.top = h("div", { className: "av-grid-top" }, this.facts);
+    this.side = h("div", { className: "av-grid-side" }, this.top, h("section", {}, this.cropsTitle, this.crops), h("section", { className: "av-film-part" }, this.filmTitle, this.film));
+    this.element = h("div", { className: "av-grid" }, h("div", { className: "av-panes" }, ...this.panes.map((pane) => pane.element)), this.side);
     this.observer = new ResizeObserver(() => this.view.refresh());
     this.observer.observe(this.panes[0].frame);
   }

@@ -60,7 +60,7 @@ class MapPanel {
       pen.strokeStyle = theme.query;
       pen.strokeRect(0.75, y + 0.25, Math.max(unit, Math.min(size, (row + 1 - this.c0) * unit)) - 1, Math.max(2, unit - 0.5));
     }
-    const key = this.view.keyShown();
+    const key = look.reverse ? look.seen : this.view.keyShown();
     if (key !== null && key >= this.c0) { pen.strokeStyle = theme.key; pen.strokeRect((key - this.c0) * unit + 0.25, 0.75, Math.max(2, unit - 0.5), size - 1.5); }
   }
 }
@@ -222,7 +222,7 @@ class Components {
     const draw = (event) => {
       const box = frame.getBoundingClientRect();
       const key = keyAt(event);
-      if (key !== null) this.view.paintKey(key, Math.max(0, Math.min(1, 1 - (event.clientY - box.y - 6) / (STRIP - 24))));
+      if (key !== null && this.view.look) this.view.paintKey(key, Math.max(0, Math.min(1, 1 - (event.clientY - box.y - 6) / (STRIP - 24))));
     };
     frame.addEventListener("pointerdown", (event) => { if (this.view.state.painting) { drawing = true; frame.setPointerCapture(event.pointerId); draw(event); } });
     frame.addEventListener("pointermove", (event) => { if (drawing) draw(event); else { this.over = keyAt(event); this.tell(); } });
@@ -310,20 +310,33 @@ class Components {
 
   drawGrid(name, [rows, columns], shareAt, size) {
     const pen = fresh(this.parts[name].canvas, size, STRIP);
-    const side = STRIP, x0 = (size - (side * columns) / rows) / 2, wide = (side * columns) / rows;
+    const side = STRIP, x0 = 0, wide = (side * columns) / rows;
     cells(pen, rows, columns, (r, c) => shareAt(r * columns + c), x0, 0, wide, side, this.view.state.smooth);
     pen.strokeStyle = theme.line;
     pen.strokeRect(x0 + 0.5, 0.5, wide - 1, side - 1);
+    this.drawProfile(pen, Array.from({ length: rows * columns }, (_, k) => shareAt(k)), wide + 14, size - wide - 14, name);
     const key = this.view.state.key;
     if (key !== null) { pen.strokeStyle = theme.query; pen.strokeRect(x0 + ((key % columns) * wide) / columns, (Math.floor(key / columns) * side) / rows, wide / columns, side / rows); }
     return (x, y) => (x < x0 || x >= x0 + wide || y < 0 || y >= side ? null : Math.floor((y / side) * rows) * columns + Math.floor(((x - x0) / wide) * columns));
+  }
+
+  // The same numbers sorted, highest first: how many cells share the look.
+  drawProfile(pen, shares, x, wide, name) {
+    if (wide < 60) return;
+    const foot = STRIP - 2;
+    const sorted = shares.map((share) => (name === "weights" ? share * share : Math.max(0, share))).sort((a, b) => b - a);
+    const unit = wide / sorted.length;
+    pen.fillStyle = theme.line;
+    pen.fillRect(x, foot, wide, 1);
+    pen.fillStyle = name === "weights" ? theme.key : theme.soft;
+    sorted.forEach((share, i) => pen.fillRect(x + i * unit, foot - share * (foot - 4), Math.max(0.6, unit * 0.85), share * (foot - 4)));
   }
 
   drawContext(detail, heads, head, size) {
     const { canvas, stat, frame } = this.parts.context;
     const pen = fresh(canvas, size, STRIP);
     frame.classList.toggle("av-rough", !detail);
-    if (!detail) { stat.textContent = t(this.view.state.pins.length > 1 ? "context_one" : "context_rough"); return; }
+    if (!detail) { stat.textContent = t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : "context_rough"); return; }
     const values = typeof head === "number" ? detail.context[head] : detail.context.flat();
     const most = Math.max(1e-6, ...values.map(Math.abs)), middle = STRIP / 2, unit = size / values.length;
     pen.fillStyle = theme.line;
@@ -357,6 +370,8 @@ function mixHeads(rows, head) {
 
 // ---- the scale ----
 
+const ticksBelow = (top) => [...TICKS.filter((share) => share < top * 0.9), top];
+
 class Legend {
   constructor() {
     this.canvas = h("canvas", { ariaHidden: "true" });
@@ -378,14 +393,13 @@ class Legend {
     pen.font = `12px ${SYSTEM}`;
     pen.textAlign = "center";
     pen.fillStyle = theme.soft;
-    let last = -40;
-    const ticks = TICKS.filter((tick) => tick < top * 0.98).concat([top]);
-    for (const tick of ticks.sort((a, b) => b - a)) {
-      const x = 4 + wide * level(tick, top);
-      if (last > 0 && last - x < 30) continue;
+    let last = Infinity;
+    for (const share of ticksBelow(top).reverse()) {
+      const x = 4 + wide * level(share, top);
+      if (last - x < 36) continue;
       last = x;
       pen.fillRect(x - 0.5, 11, 1, 4);
-      pen.fillText(percent(tick), Math.max(14, x), 26);
+      pen.fillText(tick(share), Math.max(14, x), 26);
     }
   }
 }

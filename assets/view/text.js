@@ -1,7 +1,7 @@
 // The stage of tokens that look at tokens: the text itself, lit by the row of the word under the pointer.
 // Words are elements, so that they can be reached and read; tints, bars and arcs are one canvas behind them.
 
-const ARCS = 5;
+const ARCS = 4;
 
 class TextStage {
   constructor(view) {
@@ -10,13 +10,13 @@ class TextStage {
     this.flow = h("div", { className: "av-flow", role: "group" });
     said(this.flow, "output", {}, "aria-label");
     this.scroll = h("div", { className: "av-scroll" }, this.flow);
-    this.hint = h("p", { className: "av-hint" });
-    this.element = h("div", { className: "av-text" }, this.canvas, this.scroll, this.hint);
+    this.element = h("div", { className: "av-text" }, this.canvas, this.scroll);
     this.spans = [];
     this.boxes = []; // by token: rectangles in the coordinates of the flow
     this.lit = new Map(); // tokens whose look was changed → what it was changed to
     this.dragFrom = null;
-    this.scroll.addEventListener("scroll", () => this.view.refresh(), { passive: true });
+    this.top = 0; // of the visible part; kept, as reading it while painting would lay the page out anew
+    this.scroll.addEventListener("scroll", () => { this.top = this.scroll.scrollTop; this.view.refresh(); }, { passive: true });
     this.listen();
     this.observer = new ResizeObserver(() => { this.measure(0); this.view.refresh(); });
     this.observer.observe(this.scroll);
@@ -97,7 +97,7 @@ class TextStage {
     this.boxes = [];
     this.lit.clear();
     this.stop = undefined;
-    this.scroll.scrollTop = 0;
+    this.scroll.scrollTop = this.top = 0;
   }
 
   // Brings the page to the run's tokens: appends what is new.
@@ -140,6 +140,7 @@ class TextStage {
       for (const r of this.spans[word].getClientRects()) if (r.width > 0.5) boxes.push({ x: r.x - origin.x, y: r.y - origin.y, w: r.width, h: r.height });
       this.boxes[word] = boxes;
     }
+    this.top = this.scroll.scrollTop;
     this.width = this.element.clientWidth;
     this.height = this.scroll.clientHeight;
     this.inset = { x: origin.x - this.element.getBoundingClientRect().x, y: origin.y + this.scroll.scrollTop - this.element.getBoundingClientRect().y };
@@ -150,8 +151,10 @@ class TextStage {
     const box = (this.boxes[word] || [])[0];
     if (!box) return;
     const { scrollTop, clientHeight } = this.scroll;
-    if (box.y < scrollTop + 4) this.scroll.scrollTop = Math.max(0, box.y - this.line);
-    else if (box.y + box.h > scrollTop + clientHeight - 8) this.scroll.scrollTop = box.y + box.h - clientHeight + this.line;
+    const lines = Math.max(1, Math.floor(clientHeight / this.line)), at = Math.floor(box.y / this.line), first = Math.round(scrollTop / this.line);
+    if (at < first) this.scroll.scrollTop = Math.max(0, at - 1) * this.line;
+    else if (at >= first + lines) this.scroll.scrollTop = (at - lines + 1) * this.line;
+    this.top = this.scroll.scrollTop;
   }
 
   // What of each token is lit: [{word, weight}], the boxed words, the token stood at, and whether keys or queries are tinted.
@@ -160,6 +163,10 @@ class TextStage {
     const ink = look.reverse ? theme.queryTints : theme.tints;
     const strong = look.reverse ? theme.query : theme.key;
     const now = new Map();
+    pen.save();
+    pen.beginPath();
+    pen.rect(0, this.inset.y - 1, this.width, this.height + 4);
+    pen.clip();
     for (const [word, weight] of look.weights) {
       const share = level(weight, look.top);
       if (share < 0.03) continue;
@@ -177,6 +184,7 @@ class TextStage {
       if (share * 0.92 >= theme.flip) now.set(word, `tint ${Math.round(LEVELS * share * 0.92)} ${look.reverse ? "q" : "k"}`);
       else if (share > 0.25) now.set(word, "ink");
     }
+    pen.restore();
     for (const word of look.boxed) now.set(word, look.reverse ? "key" : "query");
     if (look.stood !== null && !now.has(look.stood)) now.set(look.stood, "stood");
     else if (look.stood !== null) now.set(look.stood, `${now.get(look.stood)} stood`);
@@ -186,14 +194,14 @@ class TextStage {
 
   begin() {
     const pen = fresh(this.canvas, this.width || 1, (this.height || 1) + this.inset.y + 8);
-    const top = this.scroll.scrollTop, bottom = top + this.height;
+    const { top } = this, bottom = top + this.height;
     return { pen, placed: (box) => (box.y + box.h < top - 8 || box.y > bottom + 8 ? null : box.y - top + this.inset.y) };
   }
 
   arcs(pen, look, colour) {
     const from = (this.boxes[look.boxed[0]] || [])[0];
     if (!from) return;
-    const top = this.scroll.scrollTop;
+    const { top } = this;
     const centre = (box) => [box.x + box.w / 2 + this.inset.x, box.y - top + this.inset.y + 1];
     pen.save();
     pen.beginPath();
@@ -203,7 +211,7 @@ class TextStage {
     pen.lineCap = "round";
     for (const [word, weight] of look.arcs) {
       const to = (this.boxes[word] || [])[0];
-      if (!to || word === look.boxed[0]) continue;
+      if (!to || word === look.boxed[0] || to.y < top - 4 || to.y > top + this.height) continue;
       const curve = arc(...centre(from), ...centre(to), this.line);
       pen.globalAlpha = 0.3 + 0.55 * level(weight, look.top);
       pen.lineWidth = 1 + 2 * level(weight, look.top);

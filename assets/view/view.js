@@ -27,7 +27,7 @@ class View {
   build() {
     this.text = new TextStage(this);
     this.grid = new GridStage(this);
-    this.map_ = new MapPanel(this);
+    this.mapPanel = new MapPanel(this);
     this.heads = new HeadPanel(this);
     this.components = new Components(this);
     this.legend = new Legend();
@@ -36,10 +36,12 @@ class View {
     this.keys = new BarList("keys", (row) => this.chooseKey(row.key));
     this.branches = h("div", { className: "av-branches", role: "group" });
     said(this.branches, "branches", {}, "aria-label");
-    this.notes = h("div", { className: "av-notes" });
-    this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.map_.element, this.candidates.element, this.keys.element));
+    this.notes = h("p", { className: "av-notes" });
+    this.hint = said(h("p", { className: "av-hint" }), "hint");
+    this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element));
     this.stage = h("div", { className: "av-stage" }, this.text.element, this.side, this.grid.element);
     this.buildSteps();
+    this.text.element.append(this.steps);
     this.sentence = h("p", { className: "av-sentence" });
     this.spoken = h("p", { className: "av-hidden", role: "status" });
     this.spoken.setAttribute("aria-live", "polite");
@@ -48,8 +50,8 @@ class View {
     this.banner = h("p", { className: "av-banner", role: "alert", hidden: true });
     this.empty = h("div", { className: "av-empty" }, said(h("p", { className: "av-invite" }), "empty_title"), said(h("p", {}), "empty"));
     this.band = h("div", { className: "av-band" }, this.heads.element, this.components.element);
-    this.main = h("div", { className: "av-main" }, this.branches, this.stage, this.steps,
-      h("div", { className: "av-line" }, this.sentence, this.switches), this.notes,
+    this.main = h("div", { className: "av-main" }, this.branches, this.stage,
+      h("div", { className: "av-line" }, this.sentence, this.switches), h("div", { className: "av-small" }, this.notes, this.hint),
       h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element), this.band, this.tools, this.change.element, this.more);
     this.root.classList.add("attention-view");
     this.root.setAttribute("lang", lang());
@@ -73,7 +75,7 @@ class View {
     this.learnSlider.addEventListener("input", () => this.showLearned(Number(this.learnSlider.value)));
     this.learnOut = h("output", { className: "av-note" });
     this.learnButton = said(h("button", { type: "button", className: "av-link", onclick: () => this.openLearned() }), "learned_open");
-    this.learnPart = h("div", { className: "av-learn" }, this.learnButton, h("span", { className: "av-learn-in", hidden: true }, said(h("span", { className: "av-note" }), "learned"), this.learnSlider, this.learnOut, said(h("button", { type: "button", className: "av-link", onclick: () => this.closeLearned() }), "learned_close")));
+    this.learnPart = h("div", { className: "av-learn" }, this.learnButton, h("span", { className: "av-learn-in", hidden: true }, this.learnSlider, this.learnOut, said(h("button", { type: "button", className: "av-link", onclick: () => this.closeLearned() }), "learned_close")));
     this.steps = h("div", { className: "av-steps" }, this.stepPart, this.learnPart);
   }
 
@@ -104,7 +106,7 @@ class View {
   resized() {
     const of = (element, least) => Math.max(least, Math.floor(element.clientWidth));
     this.sizes.strip = of(this.components.parts.weights.frame, 80);
-    this.sizes.map = Math.max(120, Math.floor(this.map_.frame.clientWidth));
+    this.sizes.map = Math.max(120, Math.floor(this.mapPanel.frame.clientWidth));
     if (this.run) this.text.measure(0);
     this.refresh();
   }
@@ -196,6 +198,8 @@ class View {
     this.root.dataset.t = run.shown;
     this.root.dataset.done = "false";
     this.root.classList.toggle("av-is-picture", run.isPicture);
+    (run.isPicture ? this.grid.top : this.text.element).append(this.steps);
+    said(this.hint, run.isPicture ? "hint_cells" : "hint");
     this.root.classList.toggle("av-plain", !run.head.attention);
     this.describeRun();
     this.showBranches();
@@ -402,7 +406,8 @@ class View {
     const grid = Boolean(map.keyAxis?.grid);
     const reverse = over ? Boolean(over.key || state.alt || state.reverse) : state.reverse;
     const rows = over && !over.key && !(reverse && grid) ? [Math.min(over.row, map.queries - 1)] : state.pins;
-    const row = this.mean(rows);
+    const exact = rows.length === 1 ? this.detailOf(rows[0]) : null;
+    const row = exact ? Float32Array.from(mixHeads(exact.weights, state.head), (weight) => weight || 0) : this.mean(rows);
     const look = { rows, row, reverse, keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
     look.best = topKeys(row, LISTED).filter((key) => !(state.aside && key === 0));
     if (reverse) this.seeReverse(look, grid); else this.seeForward(look, grid);
@@ -459,7 +464,7 @@ class View {
     const { run, state } = this;
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
     if (run.isPicture) { this.grid.paint(look); this.grid.showCrops(look); }
-    else if (look) { this.text.paint(look); this.map_.paint(this.map, look); this.text.press(look.reverse ? [] : state.pins.map((row) => run.wordOf(row))); }
+    else if (look) { this.text.paint(look); this.mapPanel.paint(this.map, look); this.text.press(look.reverse ? [] : state.pins.map((row) => run.wordOf(row))); }
     else this.text.paint({ weights: [], boxed: [], stood: null, arcs: [], reverse: false, top: 1 });
     this.root.dataset.pin = state.pins.join(",");
     if (look) {
@@ -569,9 +574,8 @@ class View {
       this.anatomy.append(h(lit ? "strong" : "span", {}, words(name)));
     });
     if (this.banner.words) this.banner.textContent = words(this.banner.words);
-    said(this.text.hint, "hint");
     this.learnPart.hidden = !server.learning || head.learned === false;
-    this.notesShown = "";
+    this.notesShown = null;
     this.showNotes(this.run);
     if (this.run.isPicture) this.grid.showFacts(this.run);
   }
@@ -581,7 +585,7 @@ class View {
     const all = notes.join("\n");
     if (all === this.notesShown) return;
     this.notesShown = all;
-    this.notes.replaceChildren(...notes.map((note) => h("p", {}, note)));
+    this.notes.textContent = notes.join(" ");
   }
 
   title() {
@@ -601,6 +605,8 @@ class View {
     const { run } = this;
     const last = this.map ? this.map.queries - 1 : 0;
     this.stepPart.hidden = run.isPicture || !this.map;
+    for (const button of this.flips) button.hidden = button.flips !== "relative" && (button.flips === "smooth") !== run.isPicture;
+    this.asideNote.hidden = run.isPicture;
     this.slider.max = String(last);
     const row = look ? look.rows[0] : 0;
     if (document.activeElement !== this.slider || Number(this.slider.value) !== row) this.slider.value = String(row);
@@ -639,8 +645,8 @@ class View {
     if (run.isPicture) return t("branch_seed", { seed: run.head.seed });
     const before = run.before?.tokens || [];
     const at = run.tokens.findIndex((token, i) => token !== before[i]);
-    const word = at < 0 ? "" : bare(run.tokens[Math.max(at, run.prompt < run.tokens.length ? Math.min(at, run.tokens.length - 1) : 0)]);
-    return edits.length ? `${word} ✎` : word || t("branch");
+    const words_ = at < run.prompt ? run.tokens : run.tokens.slice(at);
+    return `${edits.length ? "✎ " : ""}${words_.slice(0, 8).join("").trim().replace(/\s+/g, " ").slice(0, 18)}` || t("branch");
   }
 
   showBranches() {
@@ -648,7 +654,7 @@ class View {
     this.branches.hidden = runs.length < 2;
     if (runs.length < 2) return;
     this.branches.replaceChildren(said(h("span", { className: "av-note" }), "branches_title"), ...runs.map((run, i) => {
-      const chip = h("button", { type: "button", className: "av-chip", onclick: () => this.showRun(run.id) }, `${i + 1} ${this.branchName(run).slice(0, 16)}`);
+      const chip = h("button", { type: "button", className: "av-chip", onclick: () => this.showRun(run.id) }, `${i + 1} ${this.branchName(run)} …`);
       chip.setAttribute("aria-pressed", String(run === this.run));
       return chip;
     }));
@@ -732,9 +738,9 @@ class View {
 
   paintKey(key, share) {
     if (!this.look) return;
-    const painted = this.state.painted || Float32Array.from(this.look.row);
-    const top = Math.max(...painted, 0.05);
-    painted[key] = share * top;
+    const grid = Boolean(this.look.keyGrid);
+    const painted = this.state.painted || (grid ? new Float32Array(this.look.row.length) : Float32Array.from(this.look.row));
+    painted[key] = grid ? 1 : share * Math.max(...painted, 0.05);
     this.state.painted = painted;
     this.refresh();
   }
@@ -832,6 +838,7 @@ window.attentionLab = {
   exportSvg: () => view.exportSvg(),
   exportPng: () => view.exportPng(),
   receive: (message) => view.receive(message),
+  view,
 };
 watch("value", () => view.receive(props.value));
 if (props.value) view.receive(props.value);
