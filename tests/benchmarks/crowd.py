@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 
+from generators.base import Request
 from tests.benchmarks import Row
+from tests.benchmarks.long_runs import long_runs
 from tests.benchmarks.serving import PATIENCE, percentile, serving
 
 VISITORS = 30
@@ -34,10 +36,11 @@ class Visit:
 
 
 def measure() -> Iterator[Row]:
-    """After one visitor alone, so that the model is loaded."""
+    """After one visitor alone, so that the model is loaded; everybody asks for another run."""
+    wishes = [wish("lstm", each) for each in long_runs(TOKENS, VISITORS + 1)]
     with serving() as server:
-        asyncio.run(visits(server.url, 1))
-        seen = asyncio.run(visits(server.url, VISITORS))
+        asyncio.run(visits(server.url, wishes[:1]))
+        seen = asyncio.run(visits(server.url, wishes[1:]))
     errors = [visit.error for visit in seen if visit.error] or [f"{v.steps} steps" for v in seen if v.steps < TOKENS]
     first, everyone = percentile([visit.first for visit in seen], 0.95), max(visit.last for visit in seen)
     what = f"{VISITORS} HTTP/SSE clients, {TOKENS} tokens each"
@@ -46,14 +49,17 @@ def measure() -> Iterator[Row]:
     yield Row(f"{what}: errors", f"{len(errors)} {errors[0] if errors else ''}".strip(), "0", not errors)
 
 
-async def visits(url: str, visitors: int, generator: str = "lstm", tokens: int = TOKENS) -> list[Visit]:
-    """So many presses at once, each for another run."""
+def wish(generator: str, request: Request) -> dict[str, Any]:
+    """What a press on Generate sends for a request."""
+    return {"generator": generator, "variant": request.variant, "prompt": request.text, "seed": request.seed, "settings": request.settings}
+
+
+async def visits(url: str, wishes: list[dict[str, Any]]) -> list[Visit]:
+    """All these presses at once."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=PATIENCE, limits=limits, trust_env=False) as client:
         event = run_event((await client.get("/config")).json())
-        wishes = [{"generator": generator, "prompt": "Once upon a time", "seed": secrets.randbelow(2**32)} for _ in range(visitors)]
-        settings = {"length": tokens} if generator == "lstm" else {}
-        return list(await asyncio.gather(*(visit(client, event, wish | {"settings": settings}) for wish in wishes)))
+        return list(await asyncio.gather(*(visit(client, event, each) for each in wishes)))
 
 
 def run_event(config: dict[str, Any]) -> tuple[int, int, int]:
@@ -65,12 +71,12 @@ def run_event(config: dict[str, Any]) -> tuple[int, int, int]:
     raise RuntimeError("the page has no event called run")
 
 
-async def visit(client: httpx.AsyncClient, event: tuple[int, int, int], wish: dict[str, Any]) -> Visit:
+async def visit(client: httpx.AsyncClient, event: tuple[int, int, int], wished: dict[str, Any]) -> Visit:
     """One press, followed to its end."""
     number, trigger, inputs = event
     session = secrets.token_hex(6)
     began = time.perf_counter()
-    joined = {"data": [None] * inputs, "event_data": wish, "fn_index": number, "trigger_id": trigger, "session_hash": session}
+    joined = {"data": [None] * inputs, "event_data": wished, "fn_index": number, "trigger_id": trigger, "session_hash": session}
     (await client.post("/gradio_api/queue/join", json=joined)).raise_for_status()
     first = last = float("inf")
     steps, error = 0, "the stream ended early"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
-import generators
 from tests.benchmarks import Row
-from tests.benchmarks.painting import GENERATE, PROMPT, done, open_page
+from tests.benchmarks.long_runs import long_runs
+from tests.benchmarks.painting import done, open_page
 from tests.benchmarks.serving import browsing, percentile, serving
 
 TOKENS = 256
@@ -47,12 +48,11 @@ HOVER = """async (hovers) => {
 
 def measure() -> Iterator[Row]:
     """Handlers, the layout they force and the callbacks of the next frame, over words all over the text."""
-    variant = generators.card("lstm").default
+    (request,) = long_runs(TOKENS)
+    state = {"variant": request.variant, "prompt": request.text, "seed": request.seed, "settings": json.dumps(request.settings)}
     with serving() as server, browsing() as page:
         page.add_init_script(COUNT_FRAMES)
-        open_page(page, server.url, f"generator=lstm&variant={variant}&length={TOKENS}")
-        page.locator(PROMPT).fill("Once upon a time")
-        page.locator(GENERATE).click()
+        open_page(page, server.url, generator="lstm", **state)  # a link that asks for a run starts it
         done(page)
         seen = page.evaluate(HOVER, HOVERS)
     slow = percentile(seen["taken"], 0.95)

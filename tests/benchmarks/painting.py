@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
 
 from playwright.sync_api import Page
 
 GENERATE = "[data-do=go]"
 PROMPT = "textarea.prompt"
-CHIP = '.chips [role="radio"]'
 EXAMPLE = ".examples button"
+PATIENCE = 30_000  # milliseconds
 
 ARM = """() => {
   const shown = () => document.querySelector("[data-run]");
   const before = shown()?.dataset.run;
   let began = 0;
   addEventListener("click", (event) => { began = event.timeStamp; }, { capture: true, once: true });
-  window.painted = new Promise((done) => {
+  window.painted = new Promise((done, failed) => {
+    setTimeout(() => failed(new Error("nothing was painted within PATIENCE ms")), PATIENCE);
     const painted = () => {  // the task after a frame's callbacks runs when that frame has been drawn
       const frame = new MessageChannel();
       frame.port1.onmessage = () => done(performance.now() - began);
@@ -30,7 +33,7 @@ ARM = """() => {
     });
     seen.observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-run", "data-t"] });
   });
-}"""
+}""".replace("PATIENCE", str(PATIENCE))
 
 
 def painted(page: Page, click: Callable[[], None]) -> float:
@@ -40,9 +43,9 @@ def painted(page: Page, click: Callable[[], None]) -> float:
     return float(page.evaluate("() => window.painted"))
 
 
-def open_page(page: Page, url: str, state: str = "") -> float:
-    """Go there in English; returns the milliseconds from the start of the navigation until Generate can be pressed."""
-    page.goto(f"{url}/?lang=en&{state}", wait_until="commit")
+def open_page(page: Page, url: str, **state: Any) -> float:
+    """Go to a state of the page; returns the milliseconds from the start of the navigation until Generate can be pressed."""
+    page.goto(f"{url}/?{urlencode({'lang': 'en'} | state)}", wait_until="commit")
     ready = """(selector) => new Promise((done) => {
       const look = () => {
         const button = document.querySelector(selector);
@@ -55,5 +58,6 @@ def open_page(page: Page, url: str, state: str = "") -> float:
 
 
 def done(page: Page) -> None:
-    """Wait until the run shown has ended."""
-    page.locator('[data-run][data-done]:not([data-done="false"]):not([data-done="0"])').first.wait_for(state="attached")
+    """Wait until the run shown has ended, and the controls say so."""
+    page.locator('[data-run][data-done="true"]').wait_for(state="attached", timeout=PATIENCE)
+    page.locator('[data-running="false"]').wait_for(state="attached", timeout=PATIENCE)

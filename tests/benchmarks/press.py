@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import generators
 from tests.benchmarks import Row
-from tests.benchmarks.painting import CHIP, GENERATE, PROMPT, done, open_page, painted
+from tests.benchmarks.painting import GENERATE, PROMPT, done, open_page, painted
 from tests.benchmarks.serving import browsing, percentile, serving
 
 PRESSES = 30
@@ -17,11 +17,9 @@ SLOW_BAR = 400  # p95
 def measure() -> Iterator[Row]:
     """Each press asks for something that was never asked for; the first one, which waits for the model, is not counted."""
     with serving() as server, browsing() as page:
-        open_page(page, server.url)
-        chip = 0
         for card in generators.cards():
-            page.locator(CHIP).nth(chip).click()
-            chip += len(card.variants)
+            open_page(page, server.url, generator=card.name)
+            done(page)
             taken = []
             for press in range(PRESSES + 1):
                 page.locator(PROMPT).fill(f"{('Once upon a time', 'face')[card.produces == 'picture']} {press}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.benchmarks import Row
-from tests.benchmarks.painting import EXAMPLE, open_page, painted
+from tests.benchmarks.painting import EXAMPLE, done, open_page, painted
 from tests.benchmarks.serving import browsing, percentile, serving
 
 REPETITIONS = 5
@@ -22,9 +22,9 @@ def measure() -> Iterator[Row]:
         for repetition in range(REPETITIONS):
             with browsing() as page:
                 ready.append(open_page(page, server.url) / 1000)
-                examples = page.locator(EXAMPLE)
-                examples.first.wait_for()
-                tapped.append(painted(page, examples.nth(repetition % examples.count()).click) / 1000)
+                done(page)  # the first example, which the page opens with
+                others = page.locator(EXAMPLE).count() - 1
+                tapped.append(painted(page, page.locator(EXAMPLE).nth(1 + repetition % others).click) / 1000)
     interactive, example = percentile(ready, 0.5), percentile(tapped, 0.5)
     over = f"median of {REPETITIONS}, worst"
     yield Row("page → interactive", f"{interactive:.2f} s ({over} {max(ready):.2f})", f"≤ {READY_BAR:g} s", interactive <= READY_BAR)

@@ -12,6 +12,7 @@ import torch
 import generators
 from generators.base import Generator, Request
 from tests.benchmarks import Row
+from tests.benchmarks.long_runs import long_runs
 
 REPETITIONS = 15
 TOKENS = 128
@@ -22,8 +23,7 @@ def measure() -> Iterator[Row]:
     """Pairs of runs, the order changing with each pair; the median of the pairs' ratios."""
     torch.set_num_threads(1)
     model = generators.load("lstm")
-    card = generators.card("lstm")
-    request = Request.check(card, text="Once upon a time", settings={"length": TOKENS})
+    (request,) = long_runs(TOKENS)
     plain = replace(request, watched=False)
     for each in (request, plain):
         tokens_per_second(model, each)  # the first of each kind warms caches

@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 import generators
-from generators.base import Request
 from generators.trace import Trace
 from page import wire
 from tests.benchmarks import Row
+from tests.benchmarks.long_runs import long_runs
 
 TOKENS = 128
 BAR = 12
@@ -24,10 +24,9 @@ INSTALLED_APART = Path(__file__).parents[2] / ".venv" / "bertviz"
 
 def measure() -> Iterator[Row]:
     """One message for every token, the dearest way to send them, each a JSON string inside Gradio's JSON."""
-    card = generators.card("lstm")
-    request = Request.check(card, text="Once upon a time", settings={"length": TOKENS})
+    (request,) = long_runs(TOKENS)
     trace = generators.load("lstm").trace(request)
-    head = wire.heading(card, request)
+    head = wire.heading(generators.card("lstm"), request)
     last = len(trace.steps) - 1
     ours = sum(sent_bytes(wire.message(trace, "0123456789ab", step, 1, done=step == last, head=head)) for step in range(last + 1))
     theirs = head_view_bytes(trace)
