@@ -10,9 +10,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,26 @@ Shown = tuple[Any, Any]
 may have its last word after the first of the next one."""
 
 
+def wish(start: Callable[[Desk, Mapping[str, Any], str], Run]) -> Callable[..., AsyncGenerator[Shown, None]]:
+    """An event of the page, made of a function that finds the run for what the event carried and for its session."""
+
+    async def event_function(self: Desk, event: gr.EventData, request: gr.Request) -> AsyncGenerator[Shown, None]:
+        session, turn = str(request.session_hash), time.time_ns() // 1_000_000
+        try:
+            run = start(self, _object(event._data), session)
+            async with aclosing(self.answer(run, session, turn)) as shown:
+                async for each in shown:
+                    yield each
+        except (BadInput, NotReady) as error:
+            yield _failure(error.words, turn)
+        except Exception:
+            logging.exception("a visitor's wish failed")
+            yield _failure(UNEXPECTED, turn)
+
+    event_function.__name__, event_function.__doc__ = start.__name__, start.__doc__
+    return event_function
+
+
 class Desk:
     """Answers one page."""
 
@@ -47,51 +67,49 @@ class Desk:
 
     # What the visitor does. Each answers with messages and statuses.
 
-    async def run(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+    @wish
+    def run(self, given: Mapping[str, Any], session: str) -> Run:
         """{generator, variant, prompt, seed, settings, edits, forced, without}: a new run."""
-        async for shown in self._answer(event, request, lambda given: self._start(*self._read(given))):
-            yield shown
+        card, variant = _variant(given)
+        text = given.get("prompt") or ""
+        request = Request.check(
+            card,
+            variant=variant,
+            text=text[:LONGEST_TEXT] if isinstance(text, str) else text,
+            seed=given.get("seed"),
+            settings=_mapping(given.get("settings")),
+            edits=given.get("edits"),
+            forced=given.get("forced") or (),
+            attention=not given.get("without"),
+        )
+        return self.runs.start(card.name, request)
 
-    async def show(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+    @wish
+    def show(self, given: Mapping[str, Any], session: str) -> Run:
         """{example}: a stored run."""
-        async for shown in self._answer(event, request, lambda given: shelf.run(given.get("example"))):
-            yield shown
+        return shelf.run(given.get("example"))
 
-    async def pick(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+    @wish
+    def pick(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, step, id}: another token at that step; what was chosen before it stays."""
+        run, step, chosen = self._find(given), _index(given.get("step")), _index(given.get("id"))
+        if step >= len(run.trace.steps):
+            raise BadInput("This run has no such step.", "这次运行没有这一步。")
+        before = (each.chosen.id for each in run.trace.steps[:step] if each.chosen is not None)
+        return self._vary(run, forced=(*before, chosen))
 
-        def branch(given: Mapping[str, Any]) -> Run:
-            run, step, chosen = self._find(given), _index(given.get("step")), _index(given.get("id"))
-            if step >= len(run.trace.steps):
-                raise BadInput("This run has no such step.", "这次运行没有这一步。")
-            before = (each.chosen.id for each in run.trace.steps[:step] if each.chosen is not None)
-            return self._start(generators.card(run.generator), replace(run.request, forced=(*before, chosen)))
-
-        async for shown in self._answer(event, request, branch):
-            yield shown
-
-    async def edit(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+    @wish
+    def edit(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, edits}: the same run with these changes of its attention."""
+        return self._vary(self._find(given), edits=_edits(given.get("edits")))
 
-        def edited(given: Mapping[str, Any]) -> Run:
-            run = self._find(given)
-            return self._start(generators.card(run.generator), replace(run.request, edits=_edits(given.get("edits"))))
-
-        async for shown in self._answer(event, request, edited):
-            yield shown
-
-    async def face(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
-        """{seed}: the same run from another seed."""
-
-        def reseeded(given: Mapping[str, Any]) -> Run:
-            run = self._last.get(str(request.session_hash)) if given.get("run") is None else self._find(given)
-            if run is None:
-                raise BadInput("There is no run to vary yet.", "还没有可以变化的运行。")
-            varied = replace(run.request, seed=read_seed(given.get("seed")), text="", forced=())
-            return self._start(generators.card(run.generator), varied)
-
-        async for shown in self._answer(event, request, reseeded):
-            yield shown
+    @wish
+    def face(self, given: Mapping[str, Any], session: str) -> Run:
+        """{run, seed}: the same run from another seed; of the session's last run if none is named."""
+        run = self._find(given) if given.get("run") else self._last.get(session)
+        if run is None:
+            raise BadInput("There is no run to vary yet.", "还没有可以变化的运行。")
+        return self._vary(run, seed=read_seed(given.get("seed")), text="", forced=())
 
     async def stop(self, request: gr.Request) -> None:
         """The visitor wants no more of the run that is going on."""
@@ -160,54 +178,30 @@ class Desk:
 
     # Inside.
 
-    def _read(self, given: Mapping[str, Any]) -> tuple[Card, Request]:
-        """Card and checked request. Raises BadInput."""
-        card, variant = _variant(given)
-        text = given.get("prompt") or ""
-        request = Request.check(
-            card,
-            variant=variant,
-            text=text[:LONGEST_TEXT] if isinstance(text, str) else text,
-            seed=given.get("seed"),
-            settings=_mapping(given.get("settings")),
-            edits=given.get("edits"),
-            forced=given.get("forced") or (),
-            attention=not given.get("without"),
-        )
-        return card, request
-
-    def _start(self, card: Card, request: Request) -> Run:
-        return self.runs.start(card.name, request)
+    def _vary(self, run: Run, **changes: Any) -> Run:
+        return self.runs.start(run.generator, replace(run.request, **changes))
 
     def _find(self, given: Mapping[str, Any]) -> Run:
         wanted = given.get("run")
         return shelf.run(wanted) if isinstance(wanted, str) and wanted.startswith(shelf.PREFIX) else self.runs.get(wanted)
 
-    async def _answer(self, event: gr.EventData, request: gr.Request, start: Callable[[Mapping[str, Any]], Run]) -> AsyncIterator[Shown]:
-        """The messages of the run that `start` finds for what the event carried."""
-        session, enough, turn = str(request.session_hash), asyncio.Event(), time.time_ns() // 1_000_000
+    async def answer(self, run: Run, session: str, turn: int) -> AsyncGenerator[Shown, None]:
+        """The messages of a run for a session, until it ends or the session wants something else."""
+        heading = wire.heading(generators.card(run.generator), run.request, stored=_stored(run))
+        enough = self._remember(session, run)
+        sent = 0
         try:
-            run = start(_object(event._data))
-            card = generators.card(run.generator)
-            heading = wire.heading(card, run.request, stored=_stored(run))
-            self._remember(session, run, enough)
-            sent = 0
-            async for count in self._follow(run, enough):
-                done = run.done or enough.is_set()
-                head = heading if sent == 0 else None
-                message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
-                yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
-                sent = count
-        except (BadInput, NotReady) as error:
-            yield _failure(error.words, turn)
-        except Exception:
-            logging.exception("a visitor's wish failed")
-            yield _failure(UNEXPECTED, turn)
+            async with aclosing(self._follow(run, enough)) as counts:
+                async for count in counts:
+                    done, head = run.done or enough.is_set(), heading if sent == 0 else None
+                    message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
+                    yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
+                    sent = count
         finally:
             if self._stop.get(session) is enough:
                 del self._stop[session]
 
-    async def _follow(self, run: Run, enough: asyncio.Event) -> AsyncIterator[int]:
+    async def _follow(self, run: Run, enough: asyncio.Event) -> AsyncGenerator[int, None]:
         """As `Runs.follow`, until the visitor has had enough; the last number comes after that."""
         if run.done:
             yield len(run.trace.steps)
@@ -234,15 +228,16 @@ class Desk:
                 await asyncio.wait_for(run.end(), LONGEST_GOODBYE)
         yield len(run.trace.steps)
 
-    def _remember(self, session: str, run: Run, enough: asyncio.Event) -> None:
+    def _remember(self, session: str, run: Run) -> asyncio.Event:
+        """The session's run is this one now; the one before has had its time. Returns what is set when this one has."""
         self._last[session] = run
         self._last.move_to_end(session)
         if len(self._last) > SESSIONS:
             self._last.popitem(last=False)
-        before = self._stop.get(session)
-        if before is not None:
-            before.set()
-        self._stop[session] = enough
+        if session in self._stop:
+            self._stop[session].set()
+        self._stop[session] = asyncio.Event()
+        return self._stop[session]
 
     async def _details(self, run: Run, query: int) -> tuple[Any, ...]:
         """Details that an example holds, else by replay."""

@@ -95,13 +95,13 @@ class Runs:
 
     def __init__(
         self,
-        load: Load = generators.load,
+        load: Load | None = None,
         *,
         capacity: int = CAPACITY,
         longest: float = LONGEST,
         workers: int = WORKERS,
     ) -> None:
-        self._load = load
+        self._load = load or generators.load
         self._capacity = capacity
         self._longest = longest
         self._pool = ThreadPoolExecutor(workers, "run")

@@ -57,7 +57,7 @@ def learned(name: str, variant: str) -> dict[int, Trace]:
 def _describe(example: str, path: Path, _: int) -> dict[str, Any] | None:
     """Only the JSON part of the file is read."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             packed = json.loads(archive["meta"].tobytes())["traces"][0][1]
         request = packed["request"]
         prompt = str(request.get("text", "")).strip()
