@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from generators.base import BadInput
 
@@ -42,7 +43,8 @@ def read_books(folder: Path) -> list[Document]:
     with _opened(folder / "story_books_en" / "books.txt") as file:
         paragraphs = re.split(r"\n\s*\n", file.read())
     documents: list[Document] = []
-    title, lines = "", []
+    title = ""
+    lines: list[str] = []
 
     def close() -> None:
         if sum(map(len, lines)) >= 200:
@@ -81,7 +83,8 @@ def read_text(path: Path) -> list[Document]:
 
 def split_off(documents: Iterable[Document], share: float) -> tuple[list[Document], list[Document]]:
     """(rest, about that share of them), chosen by their content, so that the same text always falls on the same side."""
-    rest, chosen = [], []
+    rest: list[Document] = []
+    chosen: list[Document] = []
     for document in documents:
         number = int.from_bytes(hashlib.sha256(document.text.encode()).digest()[:4], "big") / 2**32
         (chosen if number < share else rest).append(document)
@@ -99,7 +102,7 @@ def without_lines_of(documents: Iterable[Document], others: Iterable[Document], 
     return kept
 
 
-def _opened(path: Path):  # type: ignore[no-untyped-def]
+def _opened(path: Path) -> TextIO:
     if not path.is_file():
         name = "/".join(path.parts[-2:])
         raise BadInput(f"The data folder has no {name}.", f"数据文件夹里没有 {name}。")

@@ -38,10 +38,11 @@ def strangers(text: str, known: Callable[[str], bool]) -> list[Words]:
         return []
     names = " ".join(unknown[:MOST_NAMED]) + (" …" if len(unknown) > MOST_NAMED else "")
     leftward = any(unicodedata.bidirectional(character) in ("R", "AL") for character in unknown)
+    order = {"en": ", in the order of typing", "zh": "（以输入的先后为序）"} if leftward else {"en": "", "zh": ""}
     return [
         {
-            "en": f"The model never learned these characters and reads them as bytes{', in the order of typing' if leftward else ''}: {names}",
-            "zh": f"模型没有学过这些字符，按字节{'（以输入的先后为序）' if leftward else ''}读取：{names}",
+            "en": f"The model never learned these characters and reads them as bytes{order['en']}: {names}",
+            "zh": f"模型没有学过这些字符，按字节{order['zh']}读取：{names}",
         }
     ]
 

@@ -37,9 +37,7 @@ def ranked(
     return ids[:keep], probabilities[:keep]
 
 
-def draw(
-    ids: np.ndarray, probabilities: np.ndarray, dice: float, refused: Callable[[int], bool], shown: int = 8
-) -> tuple[int, np.ndarray]:
+def draw(ids: np.ndarray, probabilities: np.ndarray, dice: float, refused: Callable[[int], bool], shown: int = 8) -> tuple[int, np.ndarray]:
     """(place of the chosen token among `ids`, the probabilities without those of refused tokens).
 
     dice: a number from 0 to 1, spent on the cumulated probabilities. refused: whether a token must not be chosen; asked for the first

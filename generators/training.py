@@ -10,6 +10,7 @@ import json
 import math
 import os
 import random
+import sys
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -72,6 +73,11 @@ class EMA:
         buffers = dict(model.named_buffers())
         for name, buffer in self.copy.named_buffers():
             buffer.copy_(buffers[name])
+
+
+def say(line: str) -> None:
+    """A line of progress, on stderr."""
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 def snapshot_steps(steps: int, count: int = 10) -> list[int]:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
 from generators.base import BadInput, Generator, NotReady, Request
+from generators.edits import Kind
 from generators.lstm import tokens
 from generators.lstm.card import CARD
 from generators.lstm.prompt import read_prompt
@@ -76,10 +77,19 @@ class Run(Generator):
                 weight.data *= 2  # so that the weights of random heads differ
         return cls(vocabulary, model, twin, verse=False)
 
-    def generate(self, request: Request) -> Iterator[Step]:
-        model = self._models[request.attention]
+    def has(self, attention: bool) -> bool:
+        """Whether the model with or without attention is there."""
+        return self._models[attention] is not None
+
+    def model(self, attention: bool) -> AttentionModel:
+        """The model, or its twin. Raises BadInput if there is none."""
+        model = self._models[attention]
         if model is None:
             raise BadInput("This model has no twin without attention.", "这个模型没有不带注意力的对照模型。")
+        return model
+
+    def generate(self, request: Request) -> Iterator[Step]:
+        model = self.model(request.attention)
         prompt = read_prompt(request.text, request.settings, self.vocabulary, self.verse)
         self._check_forced(request)
         notes = prompt.notes + (_TWIN_EDITED if request.edits and not request.attention else ())
@@ -174,8 +184,9 @@ class _Course:
     def _rows(self, heard: Heard) -> Attention:
         weights = heard.weights[0].numpy()  # (H, Q, K)
         first, keys = heard.first_query, tuple(self.labels)
+        query = Tokens(keys[first : first + weights.shape[1]])
         used = None if heard.used is None else heard.used.numpy()
-        return Attention(*heard.name, weights, Tokens(keys[first : first + weights.shape[1]]), Tokens(keys), first, used)
+        return Attention(cast(Kind, heard.name[0]), heard.name[1], weights, query, Tokens(keys), first, used)
 
     def _candidates(self, ids: np.ndarray, probabilities: np.ndarray, token: int, reader: tokens.Reader) -> tuple[Choice, ...]:
         """The most likely tokens, most likely first, `token` among them."""
@@ -189,7 +200,10 @@ class _Course:
 
 
 _TWIN_EDITED: tuple[Words, ...] = (
-    {"en": "The model without attention has nothing to edit: the changes have no effect.", "zh": "不带注意力的模型没有可改之处：修改不起作用。"},
+    {
+        "en": "The model without attention has nothing to edit: the changes have no effect.",
+        "zh": "不带注意力的模型没有可改之处：修改不起作用。",
+    },
 )
 
 
@@ -208,4 +222,4 @@ def _detail(heard: Heard) -> Detail:
     inside = heard.inside
     assert inside is not None
     parts = (inside.query, inside.key, inside.value, inside.scores, inside.weights, inside.context)
-    return Detail(*heard.name, inside.query_index, *(part.numpy() for part in parts))
+    return Detail(cast(Kind, heard.name[0]), heard.name[1], inside.query_index, *(part.numpy() for part in parts))

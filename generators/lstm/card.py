@@ -13,12 +13,18 @@ TALES = Variant(
     tries=(
         Try(
             question={"en": "When the king comes back, where does the model look?", "zh": "再次写到国王时，模型在看哪里？"},
-            look_for={"en": "The row of the word before a name: the bright cells are earlier places of that name.", "zh": "看人名前一个词的那一行：亮的格子是这个名字先前出现的地方。"},
+            look_for={
+                "en": "The row of the word before a name: the bright cells are earlier places of that name.",
+                "zh": "看人名前一个词的那一行：亮的格子是这个名字先前出现的地方。",
+            },
             request={"prompt": "Once upon a time there lived a king who had three sons.", "seed": 3, "settings": {"length": 96}},
         ),
         Try(
             question={"en": "What happens to the tale if the attention is switched off?", "zh": "关掉注意力，故事会怎样？"},
-            look_for={"en": "The same dice, other words: compare the candidates of each step with those of the plain run.", "zh": "骰子相同，词却不同：把每一步的候选词与原来的比一比。"},
+            look_for={
+                "en": "The same dice, other words: compare the candidates of each step with those of the plain run.",
+                "zh": "骰子相同，词却不同：把每一步的候选词与原来的比一比。",
+            },
             request={
                 "prompt": "Once upon a time there lived a king who had three sons.",
                 "seed": 3,
@@ -28,7 +34,10 @@ TALES = Variant(
         ),
         Try(
             question={"en": "What does it make of a title alone?", "zh": "只给一个标题，它会写什么？"},
-            look_for={"en": "Which words of the title come back, and how long the tale keeps looking at them.", "zh": "标题里的哪些词会再出现，故事会回看它们多久。"},
+            look_for={
+                "en": "Which words of the title come back, and how long the tale keeps looking at them.",
+                "zh": "标题里的哪些词会再出现，故事会回看它们多久。",
+            },
             request={"prompt": "The Fox and the Golden Bird", "seed": 1, "settings": {"start": "title", "length": 96}},
         ),
     ),
@@ -43,12 +52,18 @@ POEMS = Variant(
     tries=(
         Try(
             question={"en": "Does the second line of a couplet look at the first?", "zh": "写对句时，它在看上句吗？"},
-            look_for={"en": "In the last two lines: bright cells one line further up, at the same place in the line.", "zh": "看后两句：亮的格子在上一句的同一位置附近。"},
+            look_for={
+                "en": "In the last two lines: bright cells one line further up, at the same place in the line.",
+                "zh": "看后两句：亮的格子在上一句的同一位置附近。",
+            },
             request={"prompt": "明月松间照", "seed": 2, "settings": {"form": "5"}},
         ),
         Try(
             question={"en": "How does it know when a line is full?", "zh": "它怎么知道一句写满了？"},
-            look_for={"en": "Stand at the last character of a line: the comma has nearly all of the probability.", "zh": "停在一句的最后一个字：逗号几乎占了全部概率。"},
+            look_for={
+                "en": "Stand at the last character of a line: the comma has nearly all of the probability.",
+                "zh": "停在一句的最后一个字：逗号几乎占了全部概率。",
+            },
             request={"prompt": "", "seed": 4, "settings": {"form": "7"}},
         ),
         Try(

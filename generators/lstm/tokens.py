@@ -24,7 +24,9 @@ SPECIALS = ("⟨end⟩", "⟨title⟩", "⟨text⟩", "⟨5×4⟩", "⟨5×8⟩"
 class Vocabulary(Protocol):
     """What both kinds share. Bytes of a special token are b""."""
 
-    pieces: Sequence[bytes]  # id -> the bytes that it writes
+    @property
+    def pieces(self) -> Sequence[bytes]:
+        """id → the bytes that it writes."""
 
     def encode(self, text: str) -> list[int]: ...
 
@@ -137,7 +139,7 @@ class Pieces:
     def pieces(self) -> list[bytes]:
         byte_of = _byte_of_sign()
         count = self._tokenizer.get_vocab_size()
-        signs = [self._tokenizer.id_to_token(index) for index in range(count)]
+        signs = [self._tokenizer.id_to_token(index) or "" for index in range(count)]
         return [*(b"" for _ in SPECIALS), *(bytes(byte_of[sign] for sign in each) for each in signs)]
 
     def encode(self, text: str) -> list[int]:

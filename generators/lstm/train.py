@@ -1,52 +1,37 @@
-"""Learn, test, evaluate: the article's train_attention_model and test_attention_model, and what feeds them.
+"""Learn, test, evaluate: the article's `train_attention_model` and `test_attention_model`, and what calls them.
 
-Letters: B rows of a batch, T tokens of a row.
+Letters: B rows of a batch, T tokens of a row, E embedding, N vocabulary.
 """
 
 from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generators.base import BadInput
-from generators.data import FORMS, Document, read_books, read_poems, read_tales, read_text, split_off, without_lines_of
-from generators.lstm import tokens
+import generators
+from generators import training
+from generators.base import BadInput, Request
+from generators.data import Document, read_poems, read_tales, read_text
+from generators.lstm import Run, tokens
+from generators.lstm.card import CARD
+from generators.lstm.corpus import IGNORED, Corpus, Row, Verse, collate, corpus_of, learn_vocabulary, prose_rows, verse_row
 from generators.lstm.model import AttentionModel
-from generators.lstm.tokens import END, TEXT, TITLE, Characters, Pieces, Vocabulary
-from generators.training import (
-    Clock,
-    autocast,
-    device,
-    load_state,
-    read_json,
-    read_weights,
-    save_state,
-    schedule,
-    snapshot_steps,
-    write_card,
-    write_json,
-    write_weights,
-)
-from generators.training import (
-    seed as set_seed,
-)
+from generators.lstm.tokens import Characters, Pieces
+from generators.metrics import bits_per_char, well_formed
+from generators.training import Clock, read_json, read_weights, say, write_card, write_json, write_weights
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "assets" / "lstm"
-VALIDATION = 0.01  # share of the texts; for choosing learning rates and for progress
-WINDOW = 256  # tokens of a window of prose
-IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -57,119 +42,19 @@ class Recipe:
     embedding_dim: int
     lstm_units: int
     attention_heads: int = 4
-    dropout: float = 0.05
-    rates: tuple[float, ...] = (2e-3, 5e-3)
-    batch: int = 5120
-    minutes: float = 18.0
+    dropout: float = 0.0  # a short training sees hardly any text twice
+    rates: tuple[float, ...] = (1.5e-3, 3e-3)
+    batch: int = 1280
+    minutes: float = 20.0
     probe: float = 1.0  # minutes for each learning rate
 
 
 RECIPES = {
-    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, minutes=22.0),
-    "poems_zh": Recipe(vocabulary=4096, embedding_dim=192, lstm_units=320),
+    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, batch=2048),
+    "poems_zh": Recipe(vocabulary=3500, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
-SEED_STUDY = Recipe(vocabulary=4096, embedding_dim=96, lstm_units=160, dropout=0.2, rates=(3e-3, 6e-3), minutes=2.0, probe=0.5)
-
-
-@dataclass(frozen=True)
-class Row:
-    """Token ids, of which those from position `first` on are predicted, each from all before it."""
-
-    ids: np.ndarray
-    first: int = 1
-
-
-class Corpus(Protocol):
-    """What the loop learns from. progress: 0 at the first step, 1 at the last."""
-
-    validation: list[Row]
-
-    def batch(self, progress: float, dice: np.random.Generator, size: int) -> list[Row]: ...
-
-
-class Prose:
-    """Texts one after the other, read in windows at random places."""
-
-    def __init__(self, texts: Sequence[Document], validation: Sequence[Document], vocabulary: Vocabulary) -> None:
-        self._stream = np.concatenate([_prose_ids(text, vocabulary, titled=True) for text in texts])
-        self.validation = [row for text in validation for row in prose_rows(text, vocabulary)]
-
-    def batch(self, progress: float, dice: np.random.Generator, size: int) -> list[Row]:
-        length = min(WINDOW + 1, len(self._stream))
-        starts = dice.integers(0, len(self._stream) - length + 1, max(1, size // WINDOW))
-        return [Row(self._stream[start : start + length]) for start in starts]
-
-    def __str__(self) -> str:
-        return f"{len(self._stream):,} tokens of prose"
-
-
-class Verse:
-    """Poems, one a row, of one form in each batch; half of the batches with their titles.
-
-    The first 70 % of the training read `early` poems, the rest `late` ones with a quarter of early ones between them.
-    """
-
-    def __init__(
-        self, early: Sequence[Document], late: Sequence[Document], validation: Sequence[Document], vocabulary: Vocabulary
-    ) -> None:
-        self._early = _by_form(early, vocabulary)
-        self._late = _by_form(late, vocabulary)
-        self.validation = [verse_row(poem, vocabulary) for poem in validation]
-
-    def batch(self, progress: float, dice: np.random.Generator, size: int) -> list[Row]:
-        early = self._early and (not self._late or progress < 0.7 or dice.random() < 0.25)
-        groups = self._early if early else self._late
-        forms = list(groups)
-        characters = np.array([len(groups[form]) * math.prod(FORMS[form]) for form in forms], float)
-        form = forms[dice.choice(len(forms), p=characters / characters.sum())]
-        width, lines = FORMS[form]
-        titled = dice.random() < 0.5
-        chosen = dice.integers(0, len(groups[form]), max(1, size // ((width + 1) * lines + (12 if titled else 3))))
-        poems = (groups[form][index] for index in chosen)
-        return [Row(np.concatenate([titled_ids if titled else plain_ids, text_ids])) for titled_ids, plain_ids, text_ids in poems]
-
-    def __str__(self) -> str:
-        count = sum(len(poems) for groups in (self._early, self._late) for poems in groups.values())
-        return f"{count:,} poems"
-
-
-def _by_form(poems: Sequence[Document], vocabulary: Vocabulary) -> dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
-    """Form → (ids before the text with title, ids before the text without, ids of the text)."""
-    groups: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
-    for poem in poems:
-        form = tokens.form_token(*FORMS[poem.form])
-        titled = [form, TITLE, *vocabulary.encode(poem.title[:20]), TEXT]
-        text = [*vocabulary.encode(poem.text), END]
-        groups.setdefault(poem.form, []).append((np.array(titled, np.int32), np.array([form, TEXT], np.int32), np.array(text, np.int32)))
-    return groups
-
-
-def verse_row(poem: Document, vocabulary: Vocabulary) -> Row:
-    """A poem without its title; form and text mark are given, every character and the end are predicted."""
-    return Row(np.array([tokens.form_token(*FORMS[poem.form]), TEXT, *vocabulary.encode(poem.text), END], np.int32), first=2)
-
-
-def prose_rows(text: Document, vocabulary: Vocabulary) -> list[Row]:
-    """A text in windows of WINDOW predictions that do not overlap, each read without what came before it."""
-    ids = _prose_ids(text, vocabulary, titled=False)
-    return [Row(ids[start : start + WINDOW + 1]) for start in range(0, len(ids) - 1, WINDOW)]
-
-
-def _prose_ids(text: Document, vocabulary: Vocabulary, titled: bool) -> np.ndarray:
-    title = [TITLE, *vocabulary.encode(text.title)] if titled and text.title else []
-    return np.array([*title, TEXT, *vocabulary.encode(text.text), END], np.int32)
-
-
-def collate(rows: Sequence[Row], where: torch.device) -> tuple[Tensor, Tensor]:
-    """Inputs and targets, both (B, T), targets one step ahead; what is not predicted is IGNORED."""
-    length = max(len(row.ids) for row in rows) - 1
-    inputs = np.full((len(rows), length), END, np.int64)
-    targets = np.full((len(rows), length), IGNORED, np.int64)
-    for index, row in enumerate(rows):
-        inputs[index, : len(row.ids) - 1] = row.ids[:-1]
-        targets[index, row.first - 1 : len(row.ids) - 1] = row.ids[row.first :]
-    return torch.from_numpy(inputs).to(where), torch.from_numpy(targets).to(where)
+STUDY = Recipe(vocabulary=3500, embedding_dim=96, lstm_units=160, dropout=0.1, rates=(2e-3, 4e-3), minutes=1.5, probe=0.4)
 
 
 class DenseLoss(torch.autograd.Function):
@@ -234,10 +119,10 @@ def train_attention_model(
     while not clock.over(step):
         expected = clock.expected(step)
         for group in optimizer.param_groups:
-            group["lr"] = rate * schedule(step, expected)
+            group["lr"] = rate * training.schedule(step, expected)
         rows = corpus.batch(min(1.0, step / expected), np.random.default_rng([seed, step]), batch)
         inputs, targets = collate(rows, where)
-        with autocast(where):
+        with training.autocast(where):
             features, _ = model.features(inputs)  # (B, T, E)
         loss = DenseLoss.apply(features.flatten(0, 1), model.embedding.weight, model.bias, targets.flatten())
         optimizer.zero_grad(set_to_none=True)
@@ -263,7 +148,7 @@ def test_attention_model(model: AttentionModel, rows: Iterable[Row], batch: int 
     return nats, count
 
 
-test_attention_model.__test__ = False  # type: ignore[attr-defined]  # the article's name, not a test of ours
+test_attention_model.__test__ = False  # type: ignore[attr-defined]  # the article's name; pytest is not meant
 
 
 def _batches(rows: Sequence[Row], batch: int) -> Iterable[list[Row]]:
@@ -285,72 +170,110 @@ def new_optimizer(model: AttentionModel) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), fused=True)
 
 
-def new_model(recipe: Recipe, vocabulary: Vocabulary, attention: bool) -> AttentionModel:
-    return AttentionModel(
-        len(vocabulary.pieces),
-        recipe.embedding_dim,
-        recipe.lstm_units,
-        recipe.attention_heads,
-        dropout=recipe.dropout,
-        attention=attention,
-    )
+@dataclass(frozen=True)
+class Plan:
+    """One training: what learns from what, for how long, and where it goes."""
+
+    recipe: Recipe
+    corpus: Corpus
+    vocabulary: Characters | Pieces
+    out: Path
+    attention: bool = True
+    seed: int = 0
+    minutes: float | None = None
+    steps: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the file of weights."""
+        return "weights" if self.attention else "without"
+
+    @property
+    def work(self) -> Path:
+        """Where the state to resume from lies: beside one's own model, but not among the assets."""
+        return (ROOT / "runs" / "lstm" / self.out.name if self.out.parent == ASSETS else self.out / "training") / self.name
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The model's arguments, but for `attention`."""
+        return {
+            "vocab_size": len(self.vocabulary.pieces),
+            "embedding_dim": self.recipe.embedding_dim,
+            "lstm_units": self.recipe.lstm_units,
+            "attention_heads": self.recipe.attention_heads,
+        }
+
+    def new_model(self) -> AttentionModel:
+        training.seed(self.seed)
+        return AttentionModel(**self.config, dropout=self.recipe.dropout, attention=self.attention).to(training.device())
+
+    def learn(self, model: AttentionModel, optimizer: torch.optim.Optimizer, **given: Any) -> int:
+        """train_attention_model on this plan's corpus; returns the steps done."""
+        training.seed(self.seed)
+        return train_attention_model(model, self.corpus, optimizer, batch=self.recipe.batch, seed=self.seed, **given)
+
+    def choose_rate(self) -> float:
+        """The learning rate of the recipe with the lower validation loss after a short training."""
+        losses = {}
+        for rate in self.recipe.rates if len(self.recipe.rates) > 1 else ():
+            model = self.new_model()
+            self.learn(model, new_optimizer(model), clock=Clock(self.recipe.probe), rate=rate)
+            losses[rate] = validate(model, self.corpus, 400)
+            say(f"learning rate {rate:g}: validation loss {losses[rate]:.4f}")
+        return min(losses, key=losses.__getitem__) if losses else self.recipe.rates[0]
 
 
-def choose_rate(recipe: Recipe, corpus: Corpus, vocabulary: Vocabulary, attention: bool, seed: int) -> float:
-    """The learning rate of the recipe with the lower validation loss after a short training."""
-    if len(recipe.rates) == 1:
-        return recipe.rates[0]
-    losses = {}
-    for rate in recipe.rates:
-        set_seed(seed)
-        model = new_model(recipe, vocabulary, attention).to(device())
-        clock = Clock(minutes=recipe.probe)
-        train_attention_model(model, corpus, new_optimizer(model), clock=clock, rate=rate, batch=recipe.batch, seed=seed)
-        nats, count = test_attention_model(model, _sample(corpus.validation))
-        losses[rate] = nats / count
-        say(f"learning rate {rate:g}: validation loss {losses[rate]:.4f}")
-    return min(losses, key=losses.__getitem__)
+def validate(model: AttentionModel, corpus: Corpus, most: int = 100) -> float:
+    """Nats per token on at most that many of the validation rows."""
+    rows = corpus.validation
+    training_before = model.training
+    nats, count = test_attention_model(model, rows[:: max(1, len(rows) // most)][:most])
+    model.train(training_before)
+    return nats / max(1, count)
 
 
-def _sample(rows: Sequence[Row], most: int = 400) -> Sequence[Row]:
-    return rows[:: max(1, len(rows) // most)][:most]
+class Keeper:
+    """Hears of every step: prints progress, keeps the state to resume from, and weights on the way (`snapshots/STEP`)."""
 
+    def __init__(self, plan: Plan, model: AttentionModel, optimizer: torch.optim.Optimizer, rate: float, clock: Clock, step: int) -> None:
+        self.plan, self.model, self.optimizer, self.rate, self.clock, self.step = plan, model, optimizer, rate, clock, step
+        self._first, self._loss = step, math.nan
+        self._said = self._saved = time.monotonic()
+        self._snapshots: list[int] = []
+        if step == 0:
+            self.snapshot()
 
-def say(line: str) -> None:
-    """A line of progress."""
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
+    def __call__(self, step: int, loss: float) -> None:
+        self.step = step
+        self._loss = loss if math.isnan(self._loss) else 0.98 * self._loss + 0.02 * loss
+        if step - self._first in (5, 50):  # by now the speed is known
+            self._snapshots = training.snapshot_steps(self.clock.expected(step))
+        if step in self._snapshots:
+            self.snapshot()
+        if time.monotonic() - self._said > 30:
+            validation = validate(self.model, self.plan.corpus)
+            say(f"step {step} of {self.clock.expected(step)}, loss {self._loss:.4f}, validation {validation:.4f}")
+            self._said = time.monotonic()
+        if time.monotonic() - self._saved > 120:
+            self.save()
+            self._saved = time.monotonic()
 
+    def snapshot(self) -> None:
+        write_weights(self.plan.work / "snapshots" / f"{self.step}.safetensors", self.model.state_dict())
 
-def corpus_of(variant: str, data: Path | None, text: Path | None, vocabulary: Vocabulary) -> Corpus:
-    """What a variant learns from: a data folder, or one text file."""
-    if text is not None:
-        whole = read_text(text)[0].text
-        cut = whole.rfind("\n", 0, int(len(whole) * 0.95)) + 1 or int(len(whole) * 0.95)
-        return Prose([Document(whole[:cut])], [Document(whole[cut:] or whole)], vocabulary)
-    assert data is not None
-    if variant == "poems_zh":
-        song, song_validation = split_off(read_poems(data, "song_regular"), VALIDATION)
-        tang, tang_validation = split_off(read_poems(data, "tang_regular"), VALIDATION)
-        return Verse(song, tang, [*song_validation, *tang_validation], vocabulary)
-    tales, validation = split_off(read_tales(data), 2 * VALIDATION)
-    return Prose([*without_lines_of(read_books(data), validation), *tales], validation, vocabulary)
-
-
-def learn_vocabulary(variant: str, data: Path | None, text: Path | None, count: int) -> Characters | Pieces:
-    """Characters for Chinese verse and for texts that are mostly Chinese or Japanese, else pieces."""
-    if text is not None:
-        whole = read_text(text)[0].text
-        wide = sum("\u3040" <= character <= "\u9fff" for character in whole)
-        return Characters.learn([whole], count) if wide > 0.3 * len(whole) else Pieces.learn(whole.split("\n"), count)
-    assert data is not None
-    if variant == "poems_zh":
-        poems = [*read_poems(data, "song_regular"), *read_poems(data, "tang_regular")]
-        return Characters.learn((part for poem in poems for part in (poem.text, poem.title)), count)
-    return Pieces.learn((line for book in read_books(data) for line in book.text.split("\n")), count)
+    def save(self) -> None:
+        training.save_state(
+            self.plan.work / "state.pt",
+            model=self.model.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            step=self.step,
+            seconds=self.clock.seconds,
+            rate=self.rate,
+        )
 
 
 def train(
-    variant: str,
+    variant: str | None,
     *,
     data: Path | None = None,
     text: Path | None = None,
@@ -364,121 +287,215 @@ def train(
 ) -> None:
     """Train a variant, or a model of one's own on a text file, into the folder `out`. Progress goes to stderr; Ctrl-C saves.
 
-    resume goes on from the training's own state, or from the weights in the variant's folder. The twin (attention False) takes
+    resume goes on from the training's own state, else from the weights in the variant's folder. The twin (attention False) takes
     as many steps as the model with attention did. Raises BadInput.
     """
-    if variant not in RECIPES:
-        raise BadInput(f"The variants of lstm are {', '.join(RECIPES)}.", f"lstm 的变体有 {'、'.join(RECIPES)}。")
     if (data is None) == (text is None):
         raise BadInput("Training needs either a data folder or a text file.", "训练需要数据文件夹或文本文件，二者取一。")
-    shipped = ASSETS / variant
+    found = generators.folders("lstm")
+    variant = variant or CARD.default
+    if variant not in found:
+        generators.card("lstm").variant(variant)  # raises the sentence that names the variants
     if out is None:
-        out = shipped if text is None else Path(os.environ.get("LAB_MODELS_DIR", "models")) / "lstm" / text.stem
-    recipe = RECIPES[variant] if text is None or (resume and not (out / "config.json").is_file()) else OWN_TEXT
-    start = out if (out / "config.json").is_file() else shipped if resume and (shipped / "config.json").is_file() else None
-    vocabulary = tokens.load(start) if start and (resume or not attention) else learn_vocabulary(variant, data, text, recipe.vocabulary)
+        own = Path(os.environ.get("LAB_MODELS_DIR", "models")) / "lstm"
+        out = found[variant] if text is None or variant not in RECIPES else own / text.stem
+    start = next((each for each in (out, found[variant]) if (each / "config.json").is_file()), None) if resume or not attention else None
+    recipe = RECIPES.get(variant, OWN_TEXT) if text is None or start == found[variant] else OWN_TEXT
+    if start is not None:
+        recipe = _as_built(recipe, read_json(start / "config.json")["model"])
+    if dry_run:
+        say(f"{variant}: {_amount(variant, data, text)}; would learn for {_length(recipe, minutes, steps)} into {out}")
+        return
+    vocabulary = tokens.load(start) if start else learn_vocabulary(variant, data, text, recipe.vocabulary)
     corpus = corpus_of(variant, data, text, vocabulary)
-    set_seed(seed)
-    model = new_model(recipe, vocabulary, attention).to(device())
-    parameters = sum(weight.numel() for weight in model.parameters())
-    say(f"{variant}: {corpus}, {len(vocabulary.pieces):,} tokens, {parameters:,} parameters, on {device()}")
     if not attention and minutes is None and steps is None and (out / "card.json").is_file():
         steps = read_json(out / "card.json").get("training", {}).get("steps")
     if minutes is None and steps is None:
         minutes = recipe.minutes
-    if dry_run:
-        say(f"would train for {minutes or '∞'} minutes or {steps or '∞'} steps into {out}")
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    if start != out or (not resume and attention):
-        vocabulary.save(out)
-    name = "weights" if attention else "without"
-    work = ROOT / "runs" / "lstm" / out.name / name
+    carry_out(Plan(recipe, corpus, vocabulary, out, attention, seed, minutes, steps), resume, start)
+
+
+def carry_out(plan: Plan, resume: bool = False, start: Path | None = None) -> None:
+    """Learn as planned and write the model's files."""
+    model = plan.new_model()
     optimizer = new_optimizer(model)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    say(f"{plan.corpus}, {len(plan.vocabulary.pieces):,} tokens, {parameters:,} parameters, on {training.device()}")
     first_step, before, rate = 0, 0.0, 0.0
-    if resume and (work / "state.pt").is_file():
-        state = load_state(work / "state.pt")
+    if resume and (plan.work / "state.pt").is_file():
+        state = training.load_state(plan.work / "state.pt")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         first_step, before, rate = state["step"], state["seconds"], state["rate"]
-        set_seed(seed + first_step)
-    elif resume and start is not None and (start / f"{name}.safetensors").is_file():
-        model.load_state_dict(read_weights(start / f"{name}.safetensors"))
-    rate = rate or choose_rate(recipe, corpus, vocabulary, attention, seed)
-    set_seed(seed)
-    config = {
-        "vocab_size": len(vocabulary.pieces),
-        "embedding_dim": recipe.embedding_dim,
-        "lstm_units": recipe.lstm_units,
-        "attention_heads": recipe.attention_heads,
-    }
-    write_json(out / "config.json", {"model": config, "verse": variant == "poems_zh" and text is None})
-    keeper = Keeper(model, optimizer, corpus, work, rate, Clock(minutes, steps, before))
+        if plan.steps is None and plan.minutes is not None and before >= plan.minutes * 60:
+            before = 0.0  # that training was finished: this is another one, as long as asked for
+    elif resume and start is not None and (start / f"{plan.name}.safetensors").is_file():
+        model.load_state_dict(read_weights(start / f"{plan.name}.safetensors"))
+    rate = rate or plan.choose_rate()
+    plan.out.mkdir(parents=True, exist_ok=True)
+    plan.vocabulary.save(plan.out)
+    write_json(plan.out / "config.json", {"model": plan.config, "verse": isinstance(plan.corpus, Verse)})
+    keeper = Keeper(plan, model, optimizer, rate, Clock(plan.minutes, plan.steps, before), first_step)
     try:
-        done = train_attention_model(
-            model, corpus, optimizer, clock=keeper.clock, rate=rate, batch=recipe.batch, seed=seed, first_step=first_step, report=keeper
-        )
+        plan.learn(model, optimizer, clock=keeper.clock, rate=rate, first_step=first_step, report=keeper)
     except KeyboardInterrupt:
-        done = keeper.step
         say("stopped; --resume goes on from here")
     keeper.save()
-    write_weights(out / f"{name}.safetensors", model.state_dict())
+    keeper.snapshot()
+    write_weights(plan.out / f"{plan.name}.safetensors", model.state_dict())
     facts = {
-        "steps": done,
-        "tokens_per_step": recipe.batch,
+        "parameters": parameters,
+        "steps": keeper.step,
+        "tokens_per_step": plan.recipe.batch,
         "minutes": round(keeper.clock.seconds / 60, 1),
-        "threads": torch.get_num_threads(),
-        "device": device().type,
+        "device": f"{training.device().type}, {torch.get_num_threads()} threads",
         "learning_rate": rate,
-        "seed": seed,
-        "validation_nats_per_token": round(keeper.validate(), 4),
+        "seed": plan.seed,
+        "validation_nats_per_token": round(validate(model, plan.corpus, 1000), 4),
     }
-    write_card(out, parameters=parameters) if attention else None
-    write_card(out, **{"training" if attention else "training_without": facts})
-    say(f"wrote {out / name}.safetensors after {done} steps")
+    write_card(plan.out, **{"training" if plan.attention else "training_without": facts})
+    say(f"wrote {plan.name}.safetensors into {plan.out} after {keeper.step} steps")
 
 
-class Keeper:
-    """Hears of every step: prints progress, keeps the state to resume from, and weights on the way (`snapshots/STEP`)."""
+def _as_built(recipe: Recipe, config: dict[str, Any]) -> Recipe:
+    """The recipe with the sizes of a model that is there."""
+    sizes = {name: config[name] for name in ("embedding_dim", "lstm_units", "attention_heads")}
+    return replace(recipe, **sizes)
 
-    def __init__(
-        self, model: AttentionModel, optimizer: torch.optim.Optimizer, corpus: Corpus, work: Path, rate: float, clock: Clock
-    ) -> None:
-        self.model, self.optimizer, self.corpus, self.work, self.rate, self.clock = model, optimizer, corpus, work, rate, clock
-        self.step, self._loss, self._said, self._saved = 0, 0.0, time.monotonic(), time.monotonic()
-        self._snapshots: list[int] = []
-        self.snapshot(0)
 
-    def __call__(self, step: int, loss: float) -> None:
-        self.step = step
-        self._loss = loss if step == 1 else 0.98 * self._loss + 0.02 * loss
-        if step in (5, 25):
-            self._snapshots = snapshot_steps(self.clock.expected(step))
-        if step in self._snapshots or step == 5:
-            self.snapshot(step)
-        if time.monotonic() - self._said > 30:
-            self._said = time.monotonic()
-            say(f"step {step} of {self.clock.expected(step)}, loss {self._loss:.4f}, validation {self.validate():.4f}")
-        if time.monotonic() - self._saved > 120:
-            self._saved = time.monotonic()
-            self.save()
+def _amount(variant: str, data: Path | None, text: Path | None) -> str:
+    if text is not None:
+        return f"{len(read_text(text)[0].text):,} characters"
+    assert data is not None
+    if variant == "poems_zh":
+        return f"{sum(len(read_poems(data, name)) for name in POEMS):,} poems"
+    return f"{len(read_tales(data)):,} tales"
 
-    def snapshot(self, step: int) -> None:
-        write_weights(self.work / "snapshots" / f"{step}.safetensors", self.model.state_dict())
 
-    def save(self) -> None:
-        self.snapshot(self.step)
-        save_state(
-            self.work / "state.pt",
-            model=self.model.state_dict(),
-            optimizer=self.optimizer.state_dict(),
-            step=self.step,
-            seconds=self.clock.seconds,
-            rate=self.rate,
-        )
+def _length(recipe: Recipe, minutes: float | None, steps: int | None) -> str:
+    return f"{steps:,} steps" if steps else f"{minutes or recipe.minutes:g} minutes"
 
-    def validate(self) -> float:
-        """Nats per token on a part of the validation texts."""
-        nats, count = test_attention_model(self.model, _sample(self.corpus.validation, 100))
-        self.model.train()
-        return nats / max(1, count)
+
+POEMS = ("tang_regular", "song_regular")
+SEEDS = (0, 1, 2)
+FORM_BITS = 2.0  # the form of a poem is one of four, and given to the model: charged as any of four
+SAMPLES = {
+    "tales_en": "Once upon a time there lived a poor woodcutter, who had two children. The boy was called Hansel, and the girl Grettel.",
+    "poems_zh": "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。",
+}
+
+
+def study_seeds(data: Path, out: Path = ASSETS / "poems_zh") -> None:
+    """Three small models with and three without attention on the Tang poems, for the spread that chance makes; into `out`/seeds."""
+    vocabulary = tokens.load(out)
+    corpus = corpus_of("tang", data, None, vocabulary)
+    plans = {each: Plan(STUDY, corpus, vocabulary, out / "seeds", each, minutes=STUDY.minutes) for each in (True, False)}
+    rates = {each: plan.choose_rate() for each, plan in plans.items()}
+    steps: int | None = None
+    for seed in SEEDS:
+        for attention in (True, False):
+            plan = replace(plans[attention], seed=seed)
+            model = plan.new_model()
+            clock = Clock(None, steps) if steps else Clock(STUDY.minutes)
+            steps = plan.learn(model, new_optimizer(model), clock=clock, rate=rates[attention])
+            write_weights(out / "seeds" / f"{plan.name}-{seed}.safetensors", model.state_dict())
+            say(f"seed {seed}, {plan.name}: {steps} steps, validation {validate(model, corpus, 1000):.4f}")
+    write_json(out / "seeds" / "config.json", {"model": plans[True].config})
+    write_card(out, seed_study={"steps": steps, "rates": [rates[True], rates[False]], "seeds": list(SEEDS), "data": "Tang poems"})
+
+
+def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
+    """Predict a text, the file's or a short sample: the loss, and what the model expected after each of the first tokens."""
+    run, variant = _run(variant)
+    document = read_text(text)[0] if text else Document(SAMPLES.get(variant, SAMPLES["tales_en"]))
+    rows = prose_rows(document, run.vocabulary)
+    model = run.model(True)
+    nats, count = test_attention_model(model, rows)
+    ids = torch.from_numpy(rows[0].ids[:25].astype("int64"))[None]  # (1, T)
+    with torch.inference_mode():
+        chances = model(ids)[0][0].softmax(-1)  # (T, N)
+    label = [tokens.Reader.label(each, tokens.decode(run.vocabulary, [each])) for each in range(len(run.vocabulary.pieces))]
+    predictions = [
+        {"after": label[now], "expected": label[int(row.argmax())], "probability": round(float(row.max()), 4), "came": label[next_]}
+        for now, next_, row in zip(ids[0, :-1].tolist(), ids[0, 1:].tolist(), chances, strict=False)
+    ]
+    return {
+        "variant": variant,
+        "loss": round(nats / count, 4),
+        "perplexity": round(math.exp(nats / count), 2),
+        "bits_per_char": round(bits_per_char(nats, len(document.text)), 4),
+        "tokens": count,
+        "predictions": predictions,
+    }
+
+
+test.__test__ = False  # type: ignore[attr-defined]
+
+
+def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
+    """Every row of the variant's held-out files, with and without attention; `limit`: the first rows of each file only.
+
+    bits_per_char: −Σ log₂ p over the tokens of the raw texts and their ends, by their Unicode characters, line breaks in. Tales are
+    read in windows of 256 tokens that do not overlap, poems one by one, without titles, their form charged with 2 bits.
+    """
+    run, variant = _run(variant)
+    if not run.verse:
+        tales = read_tales(data)[:limit]
+        rows = [row for tale in tales for row in prose_rows(tale, run.vocabulary)]
+        return {"bits_per_char": _compared(run, lambda model: _bits(model, rows, tales), len(tales), "bits")}
+    poems = [poem for name in POEMS for poem in read_poems(data, name)[:limit]]
+    quatrains = [poem for poem in read_poems(data, POEMS[0])[:limit] if poem.form in ("五绝", "七绝")]
+    found = {"bits_per_char": _compared(run, lambda model: _verse_bits(model, run, poems), len(poems), "bits")}
+    if quatrains:
+        row = _compared(run, lambda model: _verse_bits(model, run, quatrains), len(quatrains), "bits")
+        found["bits_per_char_tang_quatrains"] = row | _seeds(run, generators.folders("lstm")[variant], quatrains)
+    written = min(200, limit or 200)
+    share = [_share_well_formed(run, variant, written, each) if run.has(each) else None for each in (True, False)]
+    found["well_formed"] = {"with": share[0], "without": share[1], "unit": "share", "better": "higher", "n": written}
+    return found
+
+
+def _run(variant: str | None) -> tuple[Run, str]:
+    variant = generators.card("lstm").variant(variant).name
+    run = generators.load("lstm", variant)
+    assert isinstance(run, Run)
+    return run, variant
+
+
+def _compared(run: Run, measure: Callable[[AttentionModel], float], n: int, unit: str) -> dict[str, Any]:
+    values = [measure(run.model(each)) if run.has(each) else None for each in (True, False)]
+    return {"with": values[0], "without": values[1], "unit": unit, "better": "lower", "n": n}
+
+
+def _bits(model: AttentionModel, rows: Sequence[Row], texts: Sequence[Document]) -> float:
+    return bits_per_char(test_attention_model(model, rows)[0], sum(len(text.text) for text in texts))
+
+
+def _verse_bits(model: AttentionModel, run: Run, poems: Sequence[Document]) -> float:
+    rows = [verse_row(poem, run.vocabulary) for poem in poems]
+    return _bits(model, rows, poems) + FORM_BITS * len(poems) / sum(len(poem.text) for poem in poems)
+
+
+def _seeds(run: Run, folder: Path, poems: Sequence[Document]) -> dict[str, list[float]]:
+    """The same figure of the small models of the seed study, where they are."""
+    if not (folder / "seeds" / "config.json").is_file():
+        return {}
+    config = read_json(folder / "seeds" / "config.json")["model"]
+    figures: dict[str, list[float]] = {}
+    for name, attention in (("with", True), ("without", False)):
+        model = AttentionModel(**config, attention=attention)
+        figures[f"{name}_seeds"] = []
+        for path in sorted((folder / "seeds").glob(f"{'weights' if attention else 'without'}-*.safetensors")):
+            model.load_state_dict(read_weights(path))
+            figures[f"{name}_seeds"].append(_verse_bits(model, run, poems))
+    return figures
+
+
+def _share_well_formed(run: Run, variant: str, count: int, attention: bool) -> float:
+    """Of poems written from nothing at the default settings, half of them of five characters a line, half of seven."""
+    poems = []
+    for seed in range(count):
+        form = ("5", "7")[seed % 2]
+        request = Request.check(CARD, variant=CARD.variants[1].name, seed=seed, settings={"form": form}, attention=attention)
+        poems.append(("".join(step.text for step in run.generate(replace(request, watched=False))), int(form)))
+    return well_formed(poems)
