@@ -22,7 +22,8 @@ def tracked(*patterns: str) -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z", *patterns], cwd=HOME, capture_output=True, check=False)
     if listed.returncode == 0:
         return [HOME / name for name in listed.stdout.decode().split("\0") if name and (HOME / name).is_file()]
-    return [each for name in TOP for each in [HOME / name, *(HOME / name).rglob("*")] if each.is_file() and "__pycache__" not in each.parts]
+    own = [each for name in TOP for each in [HOME / name, *(HOME / name).rglob("*")] if each.is_file() and "__pycache__" not in each.parts]
+    return [each for each in own if not patterns or any(each.relative_to(HOME).match(pattern) for pattern in patterns)]
 
 
 def sources(*folders: str) -> list[Path]:
@@ -93,13 +94,19 @@ def test_the_app_never_imports_training() -> None:
         assert not learned, f"{learned} would load training code with the page"
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["import generators; generators.cards()", "import generators.trace, generators.base, generators.edits", "import page.wire"],
-    ids=["cards", "trace", "wire"],
-)
-def test_cards_traces_and_wire_need_neither_torch_nor_gradio(code: str) -> None:
-    code = f"import sys; {code}; print(sorted({{'torch', 'transformers', 'gradio'}} & set(sys.modules)))"
+ALONE = "import types; sys.modules['page'] = types.ModuleType('page'); sys.modules['page'].__path__ = ['page']; "
+LIGHT = {
+    "cards": ("import generators; generators.cards()", ("torch", "transformers", "gradio")),
+    "trace": ("import generators.trace, generators.base, generators.edits", ("torch", "transformers", "gradio")),
+    "wire": (ALONE + "import page.wire", ("torch", "transformers", "gradio")),
+    "page": ("import page; page.page()", ("torch", "transformers")),
+}
+
+
+@pytest.mark.parametrize("part", LIGHT)
+def test_what_is_there_at_once_loads_nothing_heavy(part: str) -> None:
+    code, heavy = LIGHT[part]
+    code = f"import sys; {code}; print(sorted(set({heavy}) & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], cwd=HOME, capture_output=True, text=True, check=False)
     assert (run.stdout.strip(), run.returncode) == ("[]", 0), run.stderr
 
