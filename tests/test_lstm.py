@@ -1,0 +1,387 @@
+"""The article's text model: causal, cached, fair to its twin; its tokens lose nothing; its training starts, stops and goes on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+import generators
+from generators.attention import watch
+from generators.base import BadInput, NotReady, Request
+from generators.data import Document
+from generators.edits import Edit
+from generators.lstm import LONGEST, Run, prompt, tokens
+from generators.lstm.corpus import IGNORED, Prose, Row, Verse, collate, prose_rows, verse_row
+from generators.lstm.model import AttentionModel, CausalAttention
+from generators.lstm.train import DenseLoss, test_attention_model, train, train_attention_model
+from generators.stoplist import completes, is_listed
+from generators.training import Clock, read_json, read_weights
+
+TALE = "Once upon a time there was a cat, who ate a mouse.\nThe mouse said: “Thank you.”\n"
+
+
+@pytest.fixture(scope="module")
+def model():
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return AttentionModel(50, 16, 24, 4).eval()
+
+
+@pytest.fixture(scope="module")
+def pieces():
+    return tokens.Pieces.learn([TALE] * 20, 320)
+
+
+CHARACTERS = tokens.Characters("，。日月山水")
+
+
+def ids(*shape):
+    return torch.randint(0, 50, shape, generator=torch.Generator().manual_seed(2))
+
+
+# The network
+
+
+def test_no_logit_knows_a_later_token(model):
+    one = ids(2, 12)
+    two = one.clone()
+    two[:, 7:] = (two[:, 7:] + 1) % 50
+    with torch.inference_mode():
+        a, b = model(one)[0], model(two)[0]
+    assert torch.equal(a[:, :7], b[:, :7]) and not torch.allclose(a[:, 7:], b[:, 7:])
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_reading_token_by_token_gives_the_same_logits(attention):
+    model = AttentionModel(50, 16, 24, 4, attention=attention).eval()
+    inputs, states, pieces_ = ids(2, 12), None, []
+    with torch.inference_mode():
+        whole, _ = model(inputs)
+        for part in (inputs[:, :5], *inputs[:, 5:].split(1, dim=1)):
+            logits, states = model(part, states)
+            pieces_.append(logits)
+        last, _ = model.last(inputs)
+    assert torch.allclose(torch.cat(pieces_, 1), whole, atol=1e-5)
+    assert torch.allclose(last, whole[:, -1], atol=1e-5)
+
+
+def test_a_later_token_computes_one_row_only(model):
+    with torch.inference_mode(), watch() as watcher:
+        _, states = model(ids(1, 9))
+        model(ids(1, 1), states)
+    assert [each.weights.shape for each in watcher.heard] == [(1, 4, 9, 9), (1, 4, 1, 10)]
+
+
+@pytest.mark.parametrize("shape", ["keys", "rows"])
+def test_what_is_masked_is_not_looked_at(model, shape):
+    mask = torch.ones(2, 8, dtype=torch.bool)
+    mask[0, 2:4] = False
+    allowed = mask if shape == "keys" else mask[:, None].expand(2, 8, 8) | torch.eye(8, dtype=torch.bool)
+    if shape == "keys":
+        allowed = allowed.clone()
+    with torch.inference_mode(), watch() as watcher:
+        model(ids(2, 8), None, allowed if shape == "rows" else mask)
+    weights = watcher.heard[0].weights
+    assert (weights[0, :, 4:, 2:4] == 0).all() and (weights[1, :, 7, 2:4] > 0).all()
+    assert torch.allclose(weights.sum(-1), torch.ones(()), atol=1e-5)
+    assert (weights.triu(1) == 0).all()
+
+
+def test_every_head_counts(model):
+    inputs = ids(1, 10)
+    with torch.inference_mode():
+        plain, _ = model(inputs)
+        for head in range(4):
+            with watch((Edit("off", heads=(head,)),)):
+                without, _ = model(inputs)
+            assert not torch.allclose(plain, without, atol=1e-4), f"head {head} changes nothing"
+    heads = [AttentionModel(50, 16, 24, heads).attention for heads in (1, 4)]
+    assert [each.heads for each in heads] == [1, 4]
+
+
+@pytest.mark.parametrize("sizes", [(2560, 256, 352, 4), (3763, 192, 320, 4), (300, 16, 24, 2)])
+def test_the_twin_is_as_large(sizes):
+    count = [sum(weight.numel() for weight in AttentionModel(*sizes, attention=each).parameters()) for each in (True, False)]
+    assert abs(count[0] - count[1]) <= 0.02 * count[0]
+    assert CausalAttention.size(24, 2, 32, 64) == sum(weight.numel() for weight in CausalAttention(24, 2, 32, 64).parameters())
+
+
+def test_the_loss_in_parts_is_the_loss(monkeypatch):
+    monkeypatch.setattr(DenseLoss, "PART", 3)
+    features, weight, bias = (torch.randn(size, requires_grad=True) for size in ((10, 6), (20, 6), (20,)))
+    targets = torch.randint(0, 20, (10,))
+    targets[4] = IGNORED
+    ours = DenseLoss.apply(features, weight, bias, targets)
+    theirs = F.cross_entropy(F.linear(features, weight, bias), targets, ignore_index=IGNORED)
+    assert torch.allclose(ours, theirs, atol=2e-2)
+    for mine, exact in zip(
+        torch.autograd.grad(ours, (features, weight, bias)), torch.autograd.grad(theirs, (features, weight, bias)), strict=True
+    ):
+        assert torch.allclose(mine, exact, atol=2e-3)
+
+
+# Tokens
+
+
+@given(st.text())
+def test_no_text_is_lost(pieces, text):
+    for vocabulary in (pieces, CHARACTERS):
+        read = vocabulary.encode(text)
+        assert all(len(tokens.SPECIALS) <= each < len(vocabulary.pieces) for each in read)
+        assert tokens.decode(vocabulary, read) == text.encode("utf-8", "replace").decode()
+
+
+@given(st.text())
+def test_labels_join_to_the_text(pieces, text):
+    text = text.encode("utf-8", "replace").decode()
+    for vocabulary in (pieces, CHARACTERS):
+        reader = tokens.Reader(vocabulary)
+        assert "".join(reader.read(each) for each in vocabulary.encode(text)) == text
+
+
+def test_bytes_are_joined_to_whole_characters(pieces):
+    reader = tokens.Reader(CHARACTERS)
+    assert [reader.read(each) for each in CHARACTERS.encode("山é日")] == ["山", "", "é", "日"]
+    assert [reader.peek(CHARACTERS.encode("山")[0]) for _ in range(2)] == ["山", "山"]
+
+
+def test_a_line_of_verse_ends_with_its_punctuation():
+    reader = tokens.Reader(CHARACTERS, verse=True)
+    assert [reader.read(each) for each in CHARACTERS.encode("日，月。")] == ["日", "，\n", "月", "。\n"]
+
+
+@pytest.mark.parametrize("kind", ["pieces", "characters"])
+def test_vocabularies_go_to_disk_and_back(tmp_path, pieces, kind):
+    vocabulary = pieces if kind == "pieces" else CHARACTERS
+    vocabulary.save(tmp_path)
+    assert list(tokens.load(tmp_path).pieces) == list(vocabulary.pieces)
+    (tmp_path / vocabulary.file).write_text("{", encoding="utf-8")
+    with pytest.raises(NotReady):
+        tokens.load(tmp_path)
+
+
+# What it learns from
+
+
+def test_verse_is_read_poem_by_poem():
+    poem = Document("日月，山水。", "水", "五绝")
+    row = verse_row(poem, CHARACTERS)
+    form, text = tokens.form_token(5, 4), CHARACTERS.encode(poem.text)
+    assert row.ids.tolist() == [form, tokens.TEXT, *text, tokens.END] and row.first == 2
+    corpus = Verse([poem], [], [poem], CHARACTERS)
+    batches = [corpus.batch(0.0, np.random.default_rng(seed), 100) for seed in range(8)]
+    starts = {tuple(row.ids[:3].tolist()) for batch in batches for row in batch}
+    assert starts == {(form, tokens.TEXT, text[0]), (form, tokens.TITLE, CHARACTERS.encode("水")[0])}, "with a title and without"
+
+
+def test_early_poems_first_late_ones_last():
+    early, late = Document("日月，", "", "五绝"), Document("山水。", "", "七绝")
+    corpus = Verse([early], [late], [], CHARACTERS)
+
+    def forms(progress):
+        rows = (corpus.batch(progress, np.random.default_rng(seed), 50)[0] for seed in range(60))
+        return [int(row.ids[0]) for row in rows]
+
+    assert set(forms(0.1)) == {tokens.form_token(5, 4)}
+    assert 30 < forms(0.9).count(tokens.form_token(7, 4)) < 60
+
+
+def test_prose_windows_do_not_overlap(pieces):
+    document = Document(TALE * 40)
+    rows = prose_rows(document, pieces)
+    predicted = [token for row in rows for token in row.ids[row.first :].tolist()]
+    assert predicted == [*pieces.encode(document.text), tokens.END]
+    assert Prose([document], [document], pieces).batch(0.0, np.random.default_rng(0), 512)
+
+
+def test_padding_and_what_is_given_are_not_predicted():
+    inputs, targets = collate([Row(np.array([5, 6, 7, 8]), first=2), Row(np.array([5, 6]))], torch.device("cpu"))
+    assert inputs.tolist() == [[5, 6, 7], [5, tokens.END, tokens.END]]
+    assert targets.tolist() == [[IGNORED, 7, 8], [6, IGNORED, IGNORED]]
+
+
+def test_padding_does_not_change_the_loss(model):
+    rows = [Row(ids(1, length)[0].numpy()) for length in (4, 9, 6)]
+    together = test_attention_model(model, rows)
+    alone = [test_attention_model(model, [row]) for row in rows]
+    assert together[1] == sum(count for _, count in alone) == 16
+    assert together[0] == pytest.approx(sum(nats for nats, _ in alone), rel=1e-5)
+
+
+# Training
+
+
+def test_it_learns(pieces):
+    corpus = Prose([Document(TALE * 20)], [Document(TALE)], pieces)
+    model = AttentionModel(len(pieces.pieces), 16, 24, 2)
+    losses: list[float] = []
+    optimizer = torch.optim.AdamW(model.parameters())
+    train_attention_model(
+        model, corpus, optimizer, clock=Clock(steps=40), rate=2e-2, batch=512, report=lambda step, loss: losses.append(loss)
+    )
+    assert len(losses) == 40 and losses[-1] < 0.8 * losses[0]
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A text file of the visitor's, and the folder for the model that learns it."""
+    text = tmp_path / "own.txt"
+    text.write_text(TALE * 40, encoding="utf-8")
+    return text, tmp_path / "models" / "lstm" / "own"
+
+
+def test_two_steps_on_a_text_of_ones_own_make_a_model(own, monkeypatch):
+    text, out = own
+    monkeypatch.setenv("LAB_MODELS_DIR", str(out.parents[1]))
+    train(None, text=text, steps=2)
+    train(None, text=text, attention=False)
+    card = read_json(out / "card.json")
+    assert card["training"]["steps"] == card["training_without"]["steps"] == 2
+    assert "own" in [variant.name for variant in generators.card("lstm").variants]
+    run = generators.load("lstm", "own")
+    for attention in (True, False):
+        request = Request.check(generators.card("lstm"), variant="own", text="Once", settings={"length": 3}, attention=attention)
+        assert run.trace(request).done
+    assert read_weights(out / "weights.safetensors").keys() != read_weights(out / "without.safetensors").keys()
+
+
+def test_resume_goes_on(own, capsys):
+    text, out = own
+    train(None, text=text, out=out, steps=2)
+    first = read_weights(out / "weights.safetensors")
+    train(None, text=text, out=out, steps=4, resume=True)
+    assert read_json(out / "card.json")["training"]["steps"] == 4
+    assert "step" in capsys.readouterr().err
+    assert not torch.equal(first["bias"], read_weights(out / "weights.safetensors")["bias"])
+
+
+def test_going_on_equals_not_stopping(own, tmp_path):
+    text, out = own
+    train(None, text=text, out=out, steps=4)
+    for steps in (2, 4):
+        train(None, text=text, out=tmp_path / "parts", steps=steps, resume=True)
+    whole, parts = (read_json(each / "card.json")["training"] for each in (out, tmp_path / "parts"))
+    assert whole["steps"] == parts["steps"] == 4
+    assert whole["validation_nats_per_token"] == pytest.approx(parts["validation_nats_per_token"], rel=0.05)
+
+
+def test_a_dry_run_writes_nothing(own, capsys):
+    text, out = own
+    train(None, text=text, out=out, steps=2, dry_run=True)
+    assert not out.exists() and "2 steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [{}, {"text": "t", "data": "d"}, {"variant": "nowhere", "text": "t"}])
+def test_a_training_that_cannot_be_is_one_sentence(wrong):
+    with pytest.raises(BadInput):
+        train(wrong.pop("variant", None), **wrong)
+
+
+# Runs
+
+
+def ask(text="Ada", **given):
+    return Request.check(Run.card, text=text, **given)
+
+
+def test_forced_tokens_are_chosen_and_the_dice_stay_the_same():
+    run = Run.tiny()
+    plain = run.trace(ask(seed=3, settings={"length": 8}))
+    again = run.trace(replace(ask(seed=3, settings={"length": 8}), forced=plain.forced[:4]))
+    assert again.forced == plain.forced
+
+
+def test_without_temperature_the_most_likely_token_follows():
+    run = Run.tiny()
+    traces = [run.trace(ask(seed=seed, settings={"temperature": 0, "length": 8})) for seed in (1, 2)]
+    assert traces[0].forced == traces[1].forced
+    assert all(step.chosen == step.candidates[0] and step.chosen.probability == 1 for step in traces[0].steps)
+
+
+def test_a_run_has_a_last_token():
+    run = Run.tiny()
+    trace = run.trace(replace(ask(), settings={"length": 10**6}))
+    assert len(trace.steps) <= LONGEST and trace.done
+
+
+def test_each_step_offers_eight():
+    for step in Run.tiny().generate(ask(settings={"top_k": 2, "length": 4})):
+        assert len(step.candidates) == 8
+        assert [each.probability for each in step.candidates[2:]] == [0.0] * 6
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "width", "lines"),
+    [
+        ("白日依山尽", {}, 5, "白日依山尽"),
+        ("", {}, 7, ""),
+        ("故人西辞黄鹤楼,\n烟花", {}, 7, "故人西辞黄鹤楼，烟花"),
+        ("日", {"form": "5"}, 5, "日"),
+    ],
+)
+def test_an_opening_gives_its_form(text, settings, width, lines):
+    read = prompt.read_prompt(text, settings, CHARACTERS, verse=True)
+    assert read.ids[:2] == (tokens.form_token(width, 4), tokens.TEXT)
+    assert tokens.decode(CHARACTERS, read.ids) == lines
+
+
+def test_line_breaks_of_an_opening_become_marks():
+    read = prompt.read_prompt("日山\n水月\n日", {}, CHARACTERS, verse=True)
+    assert tokens.decode(CHARACTERS, read.ids) == "日山，水月。日"
+
+
+def test_a_title_stands_before_the_text(pieces):
+    read = prompt.read_prompt("The cat ", {"start": "title", "length": 9}, pieces, verse=False)
+    assert read.ids[0] == tokens.TITLE and read.ids[-1] == tokens.TEXT and read.room == 9
+    assert tokens.decode(pieces, read.ids) == "The cat"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The prompt is empty"),
+        ("a\x07\u202eb", "U+0007, U+202E"),
+        ("שלום", "in the order of typing"),
+        ("🦊", "🦊"),
+        ("cat " * 1000, "the last 160"),
+        ("x" * 100_000, "the last 20,000"),
+    ],
+)
+def test_what_is_done_to_a_prompt_is_said(pieces, text, said):
+    notes = prompt.read_prompt(text, {}, pieces, verse=False).notes
+    assert any(said in note["en"] for note in notes) and all(note["zh"] for note in notes)
+
+
+def test_a_plain_prompt_needs_no_words(pieces):
+    assert prompt.read_prompt("Once upon a time", {}, pieces, verse=False).notes == ()
+
+
+# What is never written
+
+
+def test_a_listed_word_is_stopped_where_it_would_be_complete():
+    assert is_listed("FUCK") and not is_listed("duck")
+    assert completes("the old fu", "ck") and completes("", "Shit!") and completes("说", "傻逼")
+    assert not completes("the old du", "ck") and not completes("the fuck ", "said") and not completes("", "")
+
+
+def test_a_listed_word_is_never_chosen():
+    """A model that wants nothing else: every token of the word is by far the likeliest."""
+    run = Run.tiny()
+    word = run.vocabulary.encode(" fuck")
+    with torch.no_grad():
+        for name, weight in run.model(True).named_parameters():
+            if name == "bias":
+                weight[word] = 50.0
+    texts = [run.trace(ask("", seed=seed, settings={"length": 40})).text for seed in range(5)]
+    assert all(set(text) <= set(" fuck") and "fuck" not in text for text in texts) and len("".join(texts)) > 100
+
+
+def test_a_listed_word_cannot_be_forced():
+    run = Run.tiny()
+    with pytest.raises(BadInput, match="not written here"):
+        run.generate(replace(ask(""), forced=tuple(run.vocabulary.encode("shit"))))
