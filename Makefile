@@ -6,7 +6,8 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PYTHON ?= $(shell for each in python3 python3.11 python3.12 python3.13 python3.14; do \
 	$$each -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && echo $$each && break; done)
 PIP := .venv/bin/python -m pip --disable-pip-version-check
-APT := apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends
+DEBIAN := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+APT := apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq
 
 ifeq ($(MAKECMDGOALS)$(SPACE),space)
 $(error Say where: make space SPACE=owner/name)
@@ -42,7 +43,7 @@ clean:
 	@test -n "$(PYTHON)" || { echo "Attention Lab needs Python 3.11 or newer: install it, or say where it is with PYTHON=…"; exit 1; }
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 		{ echo "Attention Lab needs Python 3.11 or newer, and $(PYTHON) is $$($(PYTHON) -V)."; exit 1; }
-	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(APT) python3-venv; } || \
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || { $(DEBIAN) && $(APT) python3-venv; } || \
 		{ echo "This Python has no venv: install the package python3-venv."; exit 1; }
 	$(PYTHON) -m venv .venv
 
@@ -58,13 +59,12 @@ clean:
 
 # A Chromium from PATH, else Debian's, else Playwright's own. Where none can be had the browser tests fail and say so.
 .venv/ready-browser: .venv/ready-dev
-	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then :; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(APT) chromium; then :; \
-	else .venv/bin/python -m playwright install chromium || echo "No browser could be installed: put chromium on the PATH."; fi
 	@if [ "$$(uname)" = Linux ] && { [ -z "$$(fc-list :lang=zh 2>/dev/null)" ] || [ -z "$$(fc-list :lang=und-zsye 2>/dev/null)" ]; }; then \
-		{ [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && $(APT) fontconfig fonts-noto-cjk fonts-noto-color-emoji; } || \
+		{ $(DEBIAN) && $(APT) fontconfig fonts-noto-cjk fonts-noto-color-emoji; } || \
 		echo "Chinese or colour emoji may be missing on screenshots: install fonts-noto-cjk and fonts-noto-color-emoji."; fi
-	@touch $@
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome || { $(DEBIAN) && $(APT) chromium; } || \
+		.venv/bin/python -m playwright install chromium; then touch $@; \
+		else echo "No browser could be installed: put a Chromium on the PATH."; fi
 
 # What one of the benchmarks compares with; its dependencies are not needed for the view alone.
 .venv/bertviz: | .venv/bin/python

@@ -14,7 +14,7 @@ from generators.base import Generator, Request
 from tests.benchmarks import Row
 from tests.benchmarks.long_runs import long_runs
 
-REPETITIONS = 15
+REPETITIONS = 25
 TOKENS = 128
 BAR = 0.95
 
