@@ -4,6 +4,7 @@ Letters: H heads, Q queries (new rows only), K keys.
 
 A weight p travels as one byte u = round(255·√p), so small weights keep their digits; the browser reads (u/255)², which is
 off by at most (2√p + 1/510)/510. Causal rows are cut behind their own position. Exact numbers come in `detail_message`.
+What the step before said already, and what follows from the rest, is left out: half of a message is its names.
 A view that misses messages (a hidden tab) sees it by `first` and asks for the rest: the same message, from where it stands.
 """
 
@@ -22,7 +23,8 @@ from PIL import Image
 from generators.base import Card, Request
 from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
 
-WORTH_PACKING = 4096  # bytes from which a map is deflated, if that saves a tenth
+WORTH_PACKING = 256  # bytes from which a map is deflated, if that saves a tenth
+CANDIDATES = 6  # that the view shows
 DIGITS = 5  # of exact numbers
 PROBABILITY_DIGITS = 3
 
@@ -68,12 +70,10 @@ def message(
     tokens = trace.tokens
     sent: dict[str, Any] = {
         "run": run_id,
-        "seq": first,
         "first": first,
         "count": len(steps),
         "steps": [_step(step, trace.steps[step.index - 1] if step.index else None, tokens) for step in steps],
         "done": done,
-        "stop": trace.steps[-1].stop if trace.steps else "",
     }
     if first == 0:
         sent["head"] = {
@@ -113,12 +113,15 @@ def picture_url(picture: np.ndarray) -> str:
 
 
 def _step(step: Step, before: Step | None, tokens: tuple[str, ...]) -> dict[str, Any]:
-    """One step; parts that say nothing are left out."""
-    sent: dict[str, Any] = {"i": step.index}
+    """One step; parts that say nothing are left out. chosen: place among the candidates, from 1; text: where it is not theirs."""
+    choices = [_choice(each) for each in step.candidates[:CANDIDATES]]
+    chosen = step.chosen and _choice(step.chosen)
+    if chosen and chosen not in choices:
+        choices[CANDIDATES - 1 :] = [chosen]
     parts: dict[str, Any] = {
-        "text": step.text,
-        "chosen": step.chosen and _choice(step.chosen),
-        "cand": [_choice(each) for each in step.candidates],
+        "text": "" if chosen and step.text == chosen[1] else step.text,
+        "chosen": choices.index(chosen) + 1 if chosen else 0,
+        "cand": choices,
         "picture": None if step.picture is None else picture_url(step.picture),
         "facts": {name: _rounded(value) for name, value in step.facts.items()},
         "notes": [dict(each) for each in step.notes],
@@ -126,7 +129,7 @@ def _step(step: Step, before: Step | None, tokens: tuple[str, ...]) -> dict[str,
         "maps": [_map(each, before, tokens) for each in step.attentions],
         "detail": [_detail(each) for each in step.details],
     }
-    return sent | {name: part for name, part in parts.items() if part}
+    return {name: part for name, part in parts.items() if part}
 
 
 def _choice(choice: Choice) -> list[Any]:
@@ -134,10 +137,18 @@ def _choice(choice: Choice) -> list[Any]:
 
 
 def _map(given: Attention, before: Step | None, tokens: tuple[str, ...]) -> dict[str, Any]:
-    """The new rows of one map. `query` and `key` are left out where they are the sequence itself or as in the step before."""
+    """The new rows of one map. Left out: kind, layer and h where a map of the step before had them (`as` is its place there);
+    q where it is 1; k where it is first + q; query and key where they are the sequence itself, or as in the step before."""
     heads, queries, keys = given.weights.shape
-    sent: dict[str, Any] = {"kind": given.kind, "layer": given.layer, "first": given.first_query, "h": heads, "q": queries, "k": keys}
-    last = next((each for each in before.attentions if (each.kind, each.layer) == (given.kind, given.layer)), None) if before else None
+    earlier = before.attentions if before else ()
+    place = next((i for i, each in enumerate(earlier) if (each.kind, each.layer, each.heads) == (given.kind, given.layer, heads)), None)
+    last = None if place is None else earlier[place]
+    sent: dict[str, Any] = {"kind": given.kind, "layer": given.layer, "h": heads} if place is None else {"as": place}
+    sent["first"] = given.first_query
+    if queries != 1:
+        sent["q"] = queries
+    if keys != given.first_query + queries:
+        sent["k"] = keys
     if not _is_sequence(given.query, given.first_query, tokens):
         sent["query"] = given.query.to_dict()
     if not _is_sequence(given.key, 0, tokens):
@@ -146,7 +157,8 @@ def _map(given: Attention, before: Step | None, tokens: tuple[str, ...]) -> dict
     ends = np.minimum(given.first_query + np.arange(queries) + 1, keys)  # (Q,) where a causal row ends
     behind = np.arange(keys) >= ends[:, None]  # (Q, K)
     if "query" not in sent and "key" not in sent and not given.weights[:, behind].any():
-        sent["ragged"] = True
+        if queries > 1:
+            sent["ragged"] = True
         data = rows[:, ~behind].tobytes()
     else:
         data = rows.tobytes()

@@ -15,6 +15,21 @@ async function inflate(base64) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+// Fills in what a message leaves out; steps are numbered, choices found, maps named by those of the step before.
+function complete(message, before) {
+  (message.steps || []).forEach((step, at) => {
+    step.i = message.first + at;
+    if (typeof step.chosen === "number") step.chosen = step.cand[step.chosen - 1];
+    for (const map of step.maps || []) {
+      if (map.as !== undefined) { const { kind, layer, h } = before.maps[map.as]; Object.assign(map, { kind, layer, h }); }
+      map.q ??= 1;
+      map.k ??= map.first + map.q;
+    }
+    before = step;
+  });
+  return message;
+}
+
 // Unpacks the deflated maps of a message in place; returns null at once where there are none.
 function unpack(message) {
   const packed = (message.steps || []).flatMap((step) => step.maps || []).filter((map) => map.packed);
@@ -91,7 +106,7 @@ class WeightMap {
 // One run: what has come of it, and how much of that is painted.
 class Run {
   constructor(id) {
-    Object.assign(this, { id, head: null, steps: [], tokens: [], prompt: 0, maps: new Map(), done: false, stop: "", text: "", shown: 0 });
+    Object.assign(this, { id, head: null, steps: [], tokens: [], prompt: 0, maps: new Map(), done: false, shown: 0 });
     this.stepOf = []; // by chosen token: its step
     this.pictures = []; // by step: { url, image }
     this.facts = {};
@@ -103,9 +118,9 @@ class Run {
 
   take(message) {
     if (message.head) this.head = { ...(this.head || {}), ...message.head };
+    complete(message, this.steps[message.first - 1]);
     for (const step of message.steps) if (step.i === this.steps.length) this.steps.push(step);
     if (message.done && message.first + message.steps.length <= this.steps.length) this.done = true;
-    this.stop = message.stop || this.stop;
   }
 
   // Makes the next step visible: its tokens, rows and picture become part of what is painted.
@@ -127,7 +142,6 @@ class Run {
       const kept = this.details.get(detail.query) || [];
       this.details.set(detail.query, [...kept, detail]);
     }
-    this.text += step.text || "";
     this.shown++;
   }
 

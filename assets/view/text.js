@@ -165,7 +165,7 @@ class TextStage {
     const now = new Map();
     pen.save();
     pen.beginPath();
-    pen.rect(0, this.inset.y - 1, this.width, this.height + 4);
+    pen.rect(0, this.inset.y + 2, this.width, this.height + 1);
     pen.clip();
     for (const [word, weight] of look.weights) {
       const share = level(weight, look.top);

@@ -17,6 +17,7 @@ class View {
     this.series = null;
     this.films = new Map();
     this.queue = Promise.resolve();
+    this.lastTurn = 0;
     this.build();
     this.setState("empty");
     this.relang();
@@ -134,6 +135,10 @@ class View {
   async take(message) {
     if (typeof message === "string") message = message ? JSON.parse(message) : null;
     if (!message || typeof message !== "object") return;
+    if (message.turn !== undefined) {
+      if (message.turn < this.lastTurn) return; // the end of an answer that another has replaced
+      this.lastTurn = message.turn;
+    }
     if (message.error && !message.steps?.length) { this.fail(message.error); if (message.run !== this.run?.id) return; }
     if (!message.run) return;
     await unpack(message);
@@ -290,8 +295,12 @@ class View {
 
   // ---- hover, pin, key, head ----
 
+  // Several pinned places stay averaged while the pointer is among them.
+  among(row) { return this.state.pins.length > 1 && this.state.pins.includes(row); }
+
   hover(word, alt = false) {
-    const over = word === null ? null : { word, row: this.run.rowOf(word) };
+    const row = word === null ? -1 : this.run.rowOf(word);
+    const over = word === null || (this.among(row) && !alt && !this.state.reverse) ? null : { word, row };
     if (this.state.over?.word === over?.word && this.state.alt === alt) return;
     Object.assign(this.state, { over, alt: over ? alt : false });
     this.refresh();
@@ -305,7 +314,7 @@ class View {
   }
 
   hoverCell(cell, key = false) {
-    const over = cell === null ? null : { row: cell, cell, key };
+    const over = cell === null || (!key && this.among(cell)) ? null : { row: cell, cell, key };
     if (this.state.over?.cell === over?.cell && this.state.over?.key === over?.key) return;
     this.state.over = over;
     this.refresh();
@@ -718,7 +727,7 @@ class View {
     if (this.run === run) this.grid.showFilm(this.films.get(asked), seed);
   }
 
-  face(seed) { trigger("face", { seed }); }
+  face(seed) { trigger("face", { run: this.run.id, seed }); }
 
   // ---- edits ----
 
@@ -802,7 +811,7 @@ function throttle(wait, action) {
 }
 
 function togglePresent() {
-  document.body.classList.toggle("av-presents");
+  document.body.classList.toggle("presenting");
   window.dispatchEvent(new Event("resize"));
 }
 
@@ -822,7 +831,7 @@ const shortcuts = (event) => {
   if (event.key === "[") view.turn(-1);
   else if (event.key === "]") view.turn(1);
   else if (event.key === "p" || event.key === "P") togglePresent();
-  else if (event.key === "Escape") document.body.classList.remove("av-presents");
+  else if (event.key === "Escape" && document.body.classList.contains("presenting")) { event.preventDefault(); togglePresent(); }
 };
 document.addEventListener("keydown", shortcuts);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && view.run && !view.run.done && !view.run.series) view.catchUp(view.run.id, view.run.steps.length); });

@@ -1,0 +1,182 @@
+"""What reaches the browser: weights within their bound, rows cut where they end, gaps filled, few bytes."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from base64 import b64decode
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from generators.trace import Attention, Choice, Detail, Grid, Step, Tokens, Trace
+from page import wire
+
+dice = np.random.default_rng(7)
+
+
+def rows(heads: int, queries: int, keys: int, *, causal_from: int | None = None) -> np.ndarray:
+    """(H, Q, K) weights; causal rows see the keys up to their own position."""
+    weights = dice.dirichlet(np.full(keys, 0.3), (heads, queries)).astype(np.float32)
+    if causal_from is not None:
+        weights *= np.arange(keys) <= causal_from + np.arange(queries)[:, None]
+        weights = (weights + 1e-6 * (np.arange(keys) <= causal_from + np.arange(queries)[:, None])).astype(np.float32)
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def text_run(prompt: int, written: int, heads: int = 4, candidates: int = 8) -> Trace:
+    """A run of a model that looks at all tokens so far."""
+    labels = tuple(f" w{i}" for i in range(prompt + written))
+    trace = Trace("writer", "tales", {"seed": 3, "attention": True})
+    for index in range(written):
+        first, keys = (0, prompt) if index == 0 else (prompt + index - 1, prompt + index)
+        part = Attention(
+            "self", 0, rows(heads, keys - first, keys, causal_from=first), Tokens(labels[first:keys]), Tokens(labels[:keys]), first
+        )
+        choices = tuple(Choice(i, f" c{i}", 1 / (i + 2)) for i in range(candidates))
+        chosen = Choice(9, labels[prompt + index], 0.123456)
+        trace.add(Step(index, (part,), chosen.label, labels[:prompt] if index == 0 else (), chosen, (chosen, *choices)))
+    return trace
+
+
+def picture_run(size: int = 8) -> Trace:
+    picture = dice.integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    part = Attention("self", 0, rows(2, size * size, 16), Grid(size, size), Grid(4, 4))
+    trace = Trace("painter", "faces", {"seed": 5})
+    trace.add(Step(0, (part,), picture=picture, facts={"gamma": 0.8312345}, stop="end"))
+    return trace
+
+
+def unpacked(sent: dict[str, Any]) -> np.ndarray:
+    """(H, Q, K) weights as the browser reads them."""
+    packed = sent.get("packed")
+    data = np.frombuffer(zlib.decompress(b64decode(packed)) if packed else b64decode(sent["data"]), np.uint8)
+    heads, queries = sent["h"], sent.get("q", 1)
+    keys = sent.get("k", sent["first"] + queries)
+    ends = [min(sent["first"] + q + 1, keys) if sent.get("ragged") else keys for q in range(queries)]
+    read = np.zeros((heads, queries, keys))
+    for head, part in enumerate(data.reshape(heads, sum(ends))):
+        for query, row in enumerate(np.split(part, np.cumsum(ends)[:-1])):
+            read[head, query, : ends[query]] = (row / 255.0) ** 2
+    return read
+
+
+def whole(trace: Trace) -> dict[str, Any]:
+    return wire.message(trace, "r", 0, len(trace.steps), done=True)
+
+
+@given(st.floats(0, 1))
+def test_a_weight_is_off_by_no_more_than_its_bound(weight: float) -> None:
+    read = (int(wire.quantise(np.array([weight]))[0]) / 255) ** 2
+    assert abs(read - weight) <= wire.error_bound(weight) + 1e-7
+
+
+def test_a_text_run_comes_back_row_by_row() -> None:
+    trace = text_run(5, 7)
+    for step, sent in zip(trace.steps, whole(trace)["steps"], strict=True):
+        exact = step.attentions[0].weights.astype(np.float64)
+        bound = (2 * np.sqrt(exact) + 1 / 510) / 510 + 1e-7
+        assert (np.abs(unpacked({"h": 4, **sent["maps"][0]}) - exact) <= bound).all()
+
+
+def test_what_the_step_before_said_is_left_out() -> None:
+    first, second = whole(text_run(5, 2))["steps"]
+    assert set(first["maps"][0]) - {"data", "packed"} == {"kind", "layer", "h", "first", "q", "ragged"}
+    assert set(second["maps"][0]) - {"data", "packed"} == {"as", "first"}
+    assert second["cand"][second["chosen"] - 1] == [9, " w6", 0.123] and "text" not in second
+
+
+def test_the_chosen_token_is_always_among_the_candidates() -> None:
+    trace = Trace("g", "v")
+    trace.add(Step(0, chosen=Choice(99, "z", 0.01), candidates=tuple(Choice(i, str(i), 0.1) for i in range(8)), text="z!"))
+    (sent,) = whole(trace)["steps"]
+    assert len(sent["cand"]) == wire.CANDIDATES and sent["cand"][sent["chosen"] - 1] == [99, "z", 0.01] and sent["text"] == "z!"
+
+
+def test_causal_rows_end_at_their_own_position() -> None:
+    sent = whole(text_run(6, 2, heads=2))["steps"][0]["maps"][0]
+    assert sent["ragged"] and len(b64decode(sent["data"])) == 2 * (1 + 2 + 3 + 4 + 5 + 6)
+    assert "query" not in sent and "key" not in sent  # the sequence itself
+
+
+def test_a_row_that_looks_ahead_is_sent_whole() -> None:
+    labels = Tokens(("a", "b", "c"))
+    trace = Trace("g", "v")
+    trace.add(Step(0, (Attention("encoder", 0, rows(1, 3, 3), labels, labels),), prompt=labels.labels))
+    sent = whole(trace)["steps"][0]["maps"][0]
+    assert "ragged" not in sent and len(b64decode(sent["data"])) == 9
+
+
+def test_a_picture_names_its_grids_and_is_deflated() -> None:
+    trace = picture_run(32)
+    (sent,) = whole(trace)["steps"]
+    (given_map,) = sent["maps"]
+    assert (given_map["query"], given_map["key"]) == ({"grid": [32, 32]}, {"grid": [4, 4]})
+    assert "packed" in given_map
+    exact = trace.steps[0].attentions[0].weights.astype(np.float64)
+    assert np.abs(unpacked(given_map) - exact).max() <= wire.error_bound(1.0)
+    head, _, data = sent["picture"].partition(",")
+    assert head == "data:image/png;base64" and sent["facts"] == {"gamma": 0.83123}
+    assert (np.asarray(Image.open(io.BytesIO(b64decode(data)))) == trace.steps[0].picture).all()
+
+
+def test_an_axis_that_stays_is_named_once() -> None:
+    source = Tokens(("le", "roi"))
+    trace = Trace("t", "v")
+    for index in range(3):
+        part = Attention("cross", 1, rows(1, 1, 2), Tokens((f"w{index}",)), source, index)
+        trace.add(Step(index, (part,), chosen=Choice(index, f"w{index}", 1.0)))
+    assert [step["maps"][0]["key"] for step in whole(trace)["steps"]] == [{"tokens": ["le", "roi"]}, {"same": True}, {"same": True}]
+
+
+def test_what_was_missed_is_the_same_message_from_where_one_stands() -> None:
+    trace = text_run(4, 9)
+    rest = wire.message(trace, "r", 4, 100, done=True)
+    assert (rest["first"], rest["count"], "head" in rest) == (4, 5, False)
+    assert rest["steps"] == whole(trace)["steps"][4:]
+    assert wire.message(trace, "r", 9, 100, done=True)["steps"] == []
+    assert wire.message(Trace("g", "v"), "r", 0, 0, done=False)["head"]["prompt"] == []  # waiting
+
+
+def test_switched_off_rows_travel_as_bits() -> None:
+    used = np.array([[True, False, True], [False, False, True]])
+    labels = Tokens(("a", "b", "c"))
+    trace = Trace("g", "v")
+    trace.add(Step(0, (Attention("self", 0, rows(2, 3, 3), labels, labels, used=used),), prompt=labels.labels))
+    bits = np.unpackbits(np.frombuffer(b64decode(whole(trace)["steps"][0]["maps"][0]["used"]), np.uint8))[:6]
+    assert (bits.reshape(2, 3) == used).all()
+
+
+def test_details_are_exact_and_know_where_one_may_not_look() -> None:
+    scores = np.array([[1.25, -np.inf], [-0.5, 2.0]], np.float32)
+    weights = np.array([[1, 0], [0.075858, 0.924142]], np.float32)
+    detail = Detail("self", 0, 4, np.ones((2, 3)), np.ones((2, 2, 3)), np.ones((2, 2, 5)), scores, weights, np.full((2, 5), 1 / 3))
+    (sent,) = wire.detail_message([detail])["details"]
+    assert sent["scores"] == [[1.25, None], [-0.5, 2.0]] and sent["query"] == 4
+    assert np.abs(np.array(sent["weights"]) - weights).max() < 1e-5
+    assert sent["context"][0] == [0.33333] * 5
+
+
+def test_a_series_is_a_run_by_training_step() -> None:
+    series = wire.series_message({100: text_run(2, 2), 1: text_run(2, 2)}, head={"title": {"en": "Tale"}})["series"]
+    assert [each["step"] for each in series] == [1, 100]
+    assert all(each["message"]["done"] and each["message"]["head"]["title"] == {"en": "Tale"} for each in series)
+
+
+def test_messages_are_plain_json() -> None:
+    for trace in (text_run(3, 3), picture_run()):
+        sent = whole(trace)
+        assert json.loads(json.dumps(sent, allow_nan=False)) == sent
+
+
+@pytest.mark.parametrize("heads", [4, 8])
+def test_a_run_of_128_tokens_is_small(heads: int) -> None:
+    """Message by message, each inside Gradio's own JSON; the random weights of this test are harder to pack than a model's."""
+    trace = text_run(8, 120, heads=heads)
+    messages = [json.dumps(wire.message(trace, "r" * 16, i, 1, done=i == 119), separators=(",", ":")) for i in range(120)]
+    assert sum(len(json.dumps(each)) for each in messages) <= 33_000 + 11_500 * heads
