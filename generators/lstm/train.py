@@ -26,6 +26,7 @@ from generators.lstm import Run, tokens
 from generators.lstm.card import CARD
 from generators.lstm.corpus import IGNORED, Corpus, Row, Verse, collate, corpus_of, learn_vocabulary, prose_rows, verse_row
 from generators.lstm.model import AttentionModel
+from generators.lstm.prompt import line_width
 from generators.lstm.tokens import Characters, Pieces
 from generators.metrics import bits_per_char, well_formed
 from generators.training import Clock, read_json, read_weights, say, write_card, write_json, write_weights
@@ -408,7 +409,7 @@ def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
     """Predict a text, the file's or a short sample: the loss, and what the model expected after each of the first tokens."""
     run, variant = _run(variant)
     document = read_text(text)[0] if text else Document(SAMPLES.get(variant, SAMPLES["tales_en"]))
-    rows = prose_rows(document, run.vocabulary)
+    rows = _poem_rows(document, run) if run.verse else prose_rows(document, run.vocabulary)
     model = run.model(True)
     nats, count = test_attention_model(model, rows)
     ids = torch.from_numpy(rows[0].ids[:25].astype("int64"))[None]  # (1, T)
@@ -427,6 +428,16 @@ def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
         "tokens": count,
         "predictions": predictions,
     }
+
+
+def _poem_rows(document: Document, run: Run) -> list[Row]:
+    """One poem a line, its form taken from its length."""
+    rows = []
+    for poem in filter(None, map(str.strip, document.text.split("\n"))):
+        width = line_width("auto", poem)
+        form = {(5, False): "五绝", (5, True): "五律", (7, False): "七绝", (7, True): "七律"}[width, len(poem) > 6 * (width + 1)]
+        rows.append(verse_row(replace(document, text=poem, form=form), run.vocabulary))
+    return rows
 
 
 test.__test__ = False  # type: ignore[attr-defined]

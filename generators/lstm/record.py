@@ -1,0 +1,69 @@
+"""Keeps what the page shows before any model is loaded: stored examples, and one example as it looked while the model learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from generators.base import Request
+from generators.lstm import Run
+from generators.lstm.card import CARD
+from generators.trace import Trace, save_series
+from generators.training import read_weights, snapshot_steps
+
+EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
+    "tales_en": {
+        "once-upon-a-time": {"text": "Once upon a time", "seed": 1},
+    },
+    "poems_zh": {
+        "bright-moon": {"text": "明月松间照", "seed": 1},
+    },
+}
+"""Variant → file name → what `Request.check` takes. The first of each is the one that is seen learning."""
+
+
+def record(variant: str, folder: Path, work: Path) -> None:
+    """Write examples/*.npz and learning.npz into a variant's folder. work: where the training left its `snapshots`."""
+    run = Run.load(folder)
+    for old in (folder / "examples").glob("*.npz"):
+        old.unlink()
+    for name, given in EXAMPLES[variant].items():
+        example(run, Request.check(CARD, variant=variant, **given)).save(folder / "examples" / f"{name}.npz")
+    first = next(iter(EXAMPLES[variant].values()))
+    save_series(folder / "learning.npz", learning(run, Request.check(CARD, variant=variant, **first), work / "snapshots"))
+
+
+def example(run: Run, request: Request) -> Trace:
+    """The run, with the three components of its most telling row."""
+    query = telling(run.trace(request))
+    return run.trace(replace(request, pin=query)).rounded()
+
+
+def telling(trace: Trace) -> int:
+    """The row that chose a token and looks most at one word further back, under the head that the card names."""
+    pin = CARD.variant(trace.variant).pin
+    weights = trace.map(pin.kind, pin.layer)  # (H, Q, K)
+    rows = weights.mean(0) if pin.head is None else weights[pin.head]
+    first = len(trace.steps[0].prompt) - 1
+    far = np.tril(rows, -3)
+    far[:, [label.startswith("⟨") or not any(map(str.isalnum, label)) for label in trace.tokens[: far.shape[1]]]] = 0
+    return first + int(far[first:].max(-1).argmax())
+
+
+def learning(run: Run, request: Request, snapshots: Path) -> dict[int, Trace]:
+    """Training step → the text that the trained model wrote, read by the model of that step."""
+    there = sorted(int(path.stem) for path in snapshots.glob("*.safetensors"))
+    wanted = {min(there, key=lambda each: abs(each - step)) for step in snapshot_steps(there[-1], 11)}
+    forced = run.trace(request).forced
+    series = {}
+    model = run.model(True)
+    final = {name: weight.clone() for name, weight in model.state_dict().items()}
+    for step in sorted(wanted):
+        model.load_state_dict(read_weights(snapshots / f"{step}.safetensors"))
+        series[step] = run.trace(replace(request, forced=forced)).rounded()
+    model.load_state_dict(final)
+    return series
