@@ -27,6 +27,7 @@ from page.runs import UNEXPECTED, Run, Runs
 
 LONGEST_TEXT = 20_000  # characters of a prompt that a generator gets to see; its own limit is lower
 SESSIONS = 4096  # visitors whose last run is remembered
+WAIT = 0.15  # seconds after which a run that has not begun says that it will
 LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
 FILM = 8  # pictures of a film
 LOOKERS = 2  # threads for what a visitor asks about a run
@@ -124,9 +125,8 @@ class Desk:
         with _sentence() as answer:
             given = _object(given)
             run, first = self._find(given), _index(given.get("first", 0))
-            heading = wire.heading(generators.card(run.generator), run.request, stored=_stored(run))
             count = max(0, len(run.trace.steps) - first)
-            answer |= wire.message(run.trace, run.id, first, count, done=run.done, head=heading, error=run.error)
+            answer |= wire.message(run.trace, run.id, first, count, done=run.done, head=_heading(run), error=run.error)
         return answer
 
     async def row(self, given: Any) -> dict[str, Any]:
@@ -187,8 +187,7 @@ class Desk:
 
     async def answer(self, run: Run, session: str, turn: int) -> AsyncGenerator[Shown, None]:
         """The messages of a run for a session, until it ends or the session wants something else."""
-        heading = wire.heading(generators.card(run.generator), run.request, stored=_stored(run))
-        enough = self._remember(session, run)
+        heading, enough = _heading(run), self._remember(session, run)
         sent = 0
         try:
             async with aclosing(self._follow(run, enough)) as counts:
@@ -202,26 +201,29 @@ class Desk:
                 del self._stop[session]
 
     async def _follow(self, run: Run, enough: asyncio.Event) -> AsyncGenerator[int, None]:
-        """As `Runs.follow`, until the visitor has had enough; the last number comes after that."""
+        """As `Runs.follow`, until the visitor has had enough; the last number comes after that. A late first step is announced by 0."""
         if run.done:
             yield len(run.trace.steps)
             return
         steps = self.runs.follow(run)
         stopped = asyncio.ensure_future(enough.wait())
+        coming = asyncio.ensure_future(anext(steps, None))
         try:
-            while True:
-                coming = asyncio.ensure_future(anext(steps, None))
+            await asyncio.wait((coming, stopped), timeout=WAIT, return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done():
+                yield 0
+            while not stopped.done():
                 await asyncio.wait((coming, stopped), return_when=asyncio.FIRST_COMPLETED)
-                if stopped.done():
-                    coming.cancel()
-                    await asyncio.gather(coming, return_exceptions=True)
-                    break
-                count = coming.result()
-                if count is None:
-                    return
-                yield count
+                if coming.done():
+                    count = coming.result()
+                    if count is None:
+                        return
+                    yield count
+                    coming = asyncio.ensure_future(anext(steps, None))
         finally:
+            coming.cancel()
             stopped.cancel()
+            await asyncio.gather(coming, stopped, return_exceptions=True)
             await steps.aclose()
         if not run.followers:
             with suppress(TimeoutError):
@@ -275,8 +277,10 @@ def _sentence() -> Iterator[dict[str, Any]]:
         answer["error"] = dict(UNEXPECTED)
 
 
-def _stored(run: Run) -> bool:
-    return run.id.startswith(shelf.PREFIX)
+def _heading(run: Run) -> dict[str, Any]:
+    """What the view says about a run before its first step."""
+    heading = wire.heading(generators.card(run.generator), run.request, stored=run.id.startswith(shelf.PREFIX))
+    return heading | {"learned": shelf.learning(run.generator, run.request.variant).is_file()}
 
 
 def _film(model: Any, request: Request) -> dict[str, Any]:

@@ -46,10 +46,14 @@ def run(example: object) -> Run:
     raise BadInput("There is no such example.", "没有这个例子。")
 
 
+def learning(name: str, variant: str) -> Path:
+    """Where one example by training step would be. Raises BadInput for an unknown name."""
+    return generators.folders(name)[generators.card(name).variant(variant).name] / "learning.npz"
+
+
 def learned(name: str, variant: str) -> dict[int, Trace]:
-    """One example by training step, if the variant has such a file. Raises BadInput for an unknown name."""
-    variant = generators.card(name).variant(variant).name
-    path = generators.folders(name)[variant] / "learning.npz"
+    """One example by training step; none if the variant has no such file. Raises BadInput for an unknown name."""
+    path = learning(name, variant)
     return _series(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
 

@@ -21,7 +21,7 @@ import pytest
 import generators
 from generators.base import BadInput, Card, Generator, NotReady, Pin, Request, Setting, Variant
 from generators.trace import Attention, Choice, Step, Tokens, Trace
-from page import controls, page, shelf, theme
+from page import controls, shelf, theme
 from page.about import FIGURES, LESSONS, figures, lesson
 from page.desk import Desk
 from page.runs import PAUSE, UNEXPECTED, Run, Runs
@@ -440,14 +440,6 @@ def test_while_it_learned_is_sent_in_order(counter: Counter, tmp_path: Path, mon
 
 
 # The page
-
-
-def test_the_page_is_built_of_cards_alone(counter: Counter) -> None:
-    config = page(Desk()).get_config_file()
-    (props,) = (each["props"] for each in config["components"] if each["props"].get("elem_id") == "controls")
-    assert [choice["generator"] for choice in props["choices"]] == ["counter"]
-    public = {each["api_name"] for each in config["dependencies"] if each["api_visibility"] == "public"}
-    assert public == {"generate", "row", "examples"}
 
 
 def test_gradios_own_labels_can_change_their_language() -> None:

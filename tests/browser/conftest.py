@@ -1,0 +1,142 @@
+"""A server and a Chromium that belong to the tests.
+
+server    address of `python app.py`, started once on a free port; its log stands in the failure
+visit     open the page as a visitor does: a new context, ready when the view shows something
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+HOME = Path(__file__).parents[2]
+START = 60.0  # seconds that the server may take on a machine that also trains
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = ("background-networking", "component-update", "sync", "quic", "gpu")
+MISSING = "The browser tests need a Chromium: `apt-get install chromium`, or `.venv/bin/python -m playwright install chromium`."
+
+Visit = Callable[..., Page]
+Server = tuple[str, Path]
+"""Address and log."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(log: Path, *command: str) -> Iterator[Server]:
+    """A server that a Python file starts, from when it answers until the end of the block."""
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(HOME)}
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen([sys.executable, *command], cwd=HOME, env=environment, stdout=file, stderr=subprocess.STDOUT)
+    address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + START
+    try:
+        while True:
+            try:
+                httpx.get(address).raise_for_status()
+                break
+            except httpx.HTTPError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{command[0]} did not serve:\n{log.read_text(encoding='utf-8')}", pytrace=False)
+                time.sleep(0.1)
+        yield address, log
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page as everybody starts it."""
+    with serving(tmp_path_factory.mktemp("server") / "log.txt", "app.py") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The page with random models that take their time; see slow.py."""
+    with serving(tmp_path_factory.mktemp("slow") / "log.txt", "tests/browser/slow.py") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server(served: Server) -> str:
+    return served[0]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One Chromium for all tests: from PATH, else Playwright's own."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        try:
+            launched = playwright.chromium.launch(
+                executable_path=found, args=["--no-sandbox", "--no-first-run", *(f"--disable-{each}" for each in QUIET)]
+            )
+        except Error as error:
+            pytest.fail(f"{MISSING}\n{error}", pytrace=False)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def visit(server: str, chromium: Browser) -> Iterator[Visit]:
+    """visit(lang="zh", prompt="…", size=(390, 844), dark=True) → a page that shows something.
+
+    At the end: no error on any of the pages, and no request to anywhere else.
+    """
+    contexts: list[Any] = []
+    wrong: list[str] = []
+
+    def open_page(address: str = server, *, size: tuple[int, int] = (1440, 900), dark: bool = False, **query: str) -> Page:
+        context = chromium.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if dark else "light",
+            locale="en-US",
+            permissions=["clipboard-read", "clipboard-write"],
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
+        page.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
+        page.on("request", lambda request: None if at_home(request.url) else wrong.append(f"foreign request: {request.url}"))
+        page.goto(f"{address}?{urlencode(query)}")
+        page.wait_for_selector(".attention-view[data-state=done], .attention-view[data-state=running], .attention-view[data-state=error]")
+        return page
+
+    def at_home(url: str) -> bool:
+        return url.startswith(("http://127.0.0.1:", "http://localhost:", "data:", "blob:"))
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not wrong, wrong
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    report = yield
+    for name in ("served", "slow"):
+        used = getattr(item, "funcargs", {}).get(name)
+        if report.failed and used:
+            report.sections.append((f"log of {name}", used[1].read_text(encoding="utf-8")[-4000:]))
+    return report
