@@ -381,8 +381,8 @@ POEMS = ("tang_regular", "song_regular")
 SEEDS = (0, 1, 2)
 FORM_BITS = 2.0  # the form of a poem is one of four, and given to the model: charged as any of four
 SAMPLES = {
-    "tales_en": "Once upon a time there lived a poor woodcutter, who had two children. The boy was called Hansel, and the girl Grettel.",
-    "poems_zh": "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。",
+    False: "Once upon a time there lived a poor woodcutter, who had two children. The boy was called Hansel, and the girl Grettel.",
+    True: "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。",
 }
 
 
@@ -408,7 +408,7 @@ def study_seeds(data: Path, out: Path = ASSETS / "poems_zh") -> None:
 def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
     """Predict a text, the file's or a short sample: the loss, and what the model expected after each of the first tokens."""
     run, variant = _run(variant)
-    document = read_text(text)[0] if text else Document(SAMPLES.get(variant, SAMPLES["tales_en"]))
+    document = read_text(text)[0] if text else Document(SAMPLES[run.verse])
     rows = _poem_rows(document, run) if run.verse else prose_rows(document, run.vocabulary)
     model = run.model(True)
     nats, count = test_attention_model(model, rows)
