@@ -51,7 +51,7 @@ class Recipe:
 
 
 RECIPES = {
-    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, batch=2048),
+    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, batch=2048, minutes=26.0),
     "poems_zh": Recipe(vocabulary=3500, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
