@@ -377,8 +377,9 @@ def test_a_listed_word_is_never_chosen():
         for name, weight in run.model(True).named_parameters():
             if name == "bias":
                 weight[word] = 50.0
-    texts = [run.trace(ask("", seed=seed, settings={"length": 40})).text for seed in range(5)]
-    assert all(set(text) <= set(" fuck") and "fuck" not in text for text in texts) and len("".join(texts)) > 100
+    for opening in ("", "fuc"):
+        texts = [run.trace(ask(opening, seed=seed, settings={"length": 40})).text for seed in range(5)]
+        assert all(set(text) <= set(" fuck") and "fuck" not in opening + text for text in texts) and len("".join(texts)) > 100
 
 
 def test_a_listed_word_cannot_be_forced():

@@ -91,14 +91,15 @@ class Run(Generator):
     def generate(self, request: Request) -> Iterator[Step]:
         model = self.model(request.attention)
         prompt = read_prompt(request.text, request.settings, self.vocabulary, self.verse)
-        self._check_forced(request)
+        before = tokens.decode(self.vocabulary, prompt.ids)
+        self._check_forced(request.forced, before)
         notes = prompt.notes + (_TWIN_EDITED if request.edits and not request.attention else ())
-        return _Course(self, model, request, prompt.ids, min(prompt.room, LONGEST), notes).steps()
+        return _Course(self, model, request, prompt.ids, min(prompt.room, LONGEST), notes, before).steps()
 
-    def _check_forced(self, request: Request) -> None:
-        """Raises BadInput for a token outside the vocabulary, and for a word that is not written here."""
-        reader, text = tokens.Reader(self.vocabulary, self.verse), ""
-        for token in request.forced[:LONGEST]:
+    def _check_forced(self, forced: tuple[int, ...], text: str) -> None:
+        """Raises BadInput for a token outside the vocabulary, and for a word that is not written here. text: before the first of them."""
+        reader = tokens.Reader(self.vocabulary, self.verse)
+        for token in forced[:LONGEST]:
             if token >= len(self.vocabulary.pieces):
                 raise BadInput(
                     f"Tokens are numbered from 0 to {len(self.vocabulary.pieces) - 1}.",
@@ -120,7 +121,7 @@ class _Course:
     prompt: tuple[int, ...]
     room: int
     notes: tuple[Words, ...]
-    text: str = ""
+    text: str  # so far, the prompt's words before it
     labels: list[str] = field(default_factory=list)  # of all tokens so far
 
     def steps(self) -> Iterator[Step]:
