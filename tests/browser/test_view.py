@@ -1,0 +1,406 @@
+"""The attention view in a real browser, with runs that no model made: what is shown is what was sent."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import HOME, Visit, serving
+from tests.browser.view_runs import HOSTILE, TRACES
+
+ROW_OF_KING = 6  # " a" at place 6 chose " king" at place 7
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the view alone."""
+    with serving(tmp_path_factory.mktemp("view") / "log.txt", "tests/browser/view_app.py") as (address, _):
+        yield address
+
+
+@pytest.fixture
+def show(alone: str, visit: Visit) -> Any:
+    """show("words", how="stream") → the page when all of the run is painted."""
+
+    def showing(trace: str, **query: Any) -> Page:
+        page = visit(alone, trace=trace, **query)
+        page.wait_for_function("n => Number(document.querySelector('.attention-view').dataset.t) === n", arg=len(TRACES[trace].steps))
+        return page
+
+    return showing
+
+
+def strings(language: str) -> dict[str, str]:
+    return dict(json.loads((HOME / "assets" / "strings" / f"view.{language}.json").read_text(encoding="utf-8")))
+
+
+def root(page: Page) -> Any:
+    return page.locator(".attention-view")
+
+
+def sentence(page: Page) -> Any:
+    return page.locator(".av-sentence")
+
+
+def token(page: Page, text: str, nth: int = 0) -> Any:
+    return page.locator(".av-token", has_text=re.compile(f"^{re.escape(text)}$")).nth(nth)
+
+
+def state(page: Page) -> dict[str, Any]:
+    return dict(page.evaluate("attentionLab.state()"))
+
+
+def told(page: Page, part: str) -> dict[str, Any]:
+    """What the view told the server, when it has `part`."""
+    page.wait_for_function("part => document.querySelector('#told').textContent.includes(part)", arg=part)
+    keys = page.evaluate("window.toldLast ?? null")
+    assert keys is not None
+    return dict(keys)
+
+
+def listen(page: Page) -> None:
+    """Keeps the last event that left the page, as it left."""
+    page.evaluate(
+        """() => { const send = window.fetch; window.fetch = (url, options) => {
+            const event = String(url).includes("queue/join") && JSON.parse(options.body).event_data;
+            if (event) window.toldLast = event;
+            return send(url, options); } }"""
+    )
+
+
+# Words
+
+
+def test_an_output_word_shows_the_row_that_chose_it(show: Any) -> None:
+    page = show("words")
+    page.get_by_role("radio", name=re.compile("Head 1")).click()
+    token(page, "king").hover()
+    expect(sentence(page)).to_have_text("Standing at “a”, choosing “king”: 100\u202f% on “was”.")
+    expect(token(page, "king")).to_have_class(re.compile("av-query"))
+    expect(token(page, "a", 1)).to_have_class(re.compile("av-stood"))
+    token(page, "time").hover()  # a word of the prompt chose nothing
+    expect(sentence(page)).to_have_text("Standing at “time”: 100\u202f% on “a”.")
+
+
+def test_what_is_shown_is_what_was_sent(show: Any) -> None:
+    page = show("words")
+    for place in (0, 5, 9):
+        sent = page.evaluate("([place, head]) => attentionLab.row(place, head)", [place, 2])
+        exact = TRACES["words"].map("self", 0, 2)[place, : place + 1]
+        assert max(abs(a - float(b)) for a, b in zip(sent, exact, strict=True)) < 0.005
+
+
+def test_a_click_pins_and_the_address_and_exact_numbers_follow(show: Any) -> None:
+    page = show("words")
+    token(page, "king").click()
+    expect(root(page)).to_have_attribute("data-pin", str(ROW_OF_KING))
+    expect(page.locator(".av-scores .av-note")).to_contain_text("from")
+    page.wait_for_url(re.compile(f"pin={ROW_OF_KING}"))
+    token(page, "golden").click(modifiers=["Shift"])
+    expect(root(page)).to_have_attribute("data-pin", "6,10")
+    expect(sentence(page)).to_contain_text("2 places averaged")
+
+
+def test_the_address_brings_back_pin_and_head(show: Any) -> None:
+    page = show("words", pin="6", head="0")
+    expect(root(page)).to_have_attribute("data-pin", "6")
+    expect(page.get_by_role("radio", name=re.compile("Head 1"))).to_have_attribute("aria-checked", "true")
+
+
+def test_all_by_keyboard(show: Any) -> None:
+    page = show("words")
+    page.locator(".av-token[tabindex='0']").focus()
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    expect(sentence(page)).to_contain_text("choosing “king”")
+    page.keyboard.press("Enter")
+    expect(root(page)).to_have_attribute("data-pin", str(ROW_OF_KING))
+    page.keyboard.press("]")
+    expect(root(page)).to_have_attribute("data-pin", str(ROW_OF_KING + 1))
+    page.keyboard.press("[")
+    expect(root(page)).to_have_attribute("data-pin", str(ROW_OF_KING))
+    page.locator(".av-head[aria-checked='true']").focus()
+    page.keyboard.press("ArrowRight")
+    assert state(page)["head"] == "max"
+    page.keyboard.press("p")
+    expect(page.locator("body.presenting")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("body.presenting")).to_have_count(0)
+
+
+def test_who_looked_at_me(show: Any) -> None:
+    page = show("words", head="1")  # all look at the first token
+    page.get_by_role("button", name="Who looked at me").click()
+    token(page, "Once").hover()
+    expect(sentence(page)).to_contain_text("“Once” was looked at: 100\u202f%")
+    token(page, "king").hover()
+    expect(sentence(page)).to_have_text("Nobody looked at “king” yet.")
+
+
+def test_another_candidate_is_asked_for(show: Any) -> None:
+    page = show("words")
+    token(page, "king").click()
+    listen(page)
+    page.locator(".av-list-candidates button", has_text="queen").click()
+    assert told(page, "step") == {"run": "words", "step": 1, "id": 7}
+
+
+def test_the_first_token_set_aside_says_what_it_held(show: Any) -> None:
+    page = show("words", head="1")
+    page.get_by_role("button", name="More").click()
+    expect(page.locator(".av-more .av-note")).to_have_text("The first token, “Once”, holds 100\u202f% of this row.")
+    expect(page.locator(".av-table tbody tr").first).to_contain_text("Once")
+    page.get_by_role("button", name="Set the first token aside").click()
+    expect(sentence(page)).not_to_contain_text("100")
+
+
+def test_heads_say_what_they_do(show: Any) -> None:
+    heads = show("words").locator(".av-head small")
+    expect(heads.nth(0)).to_have_text("100\u202f% token before")
+    expect(heads.nth(1)).to_have_text("100\u202f% first token")
+
+
+# Changing the attention
+
+
+def test_edits_are_sent_as_the_generators_read_them(show: Any) -> None:
+    page = show("words", head="1")
+    token(page, "king").click()
+    page.get_by_role("button", name="Change the attention").click()
+    listen(page)
+    page.get_by_role("button", name="Hide “Once”").click()
+    assert told(page, "hide") == {"run": "words", "edits": [{"action": "hide", "keys": [0]}]}
+    page.get_by_role("radio", name="this place").click()
+    page.get_by_role("radio", name="this head").click()
+    page.get_by_role("button", name="Make equal").click()
+    assert told(page, "uniform") == {"run": "words", "edits": [{"action": "uniform", "heads": [1], "queries": [ROW_OF_KING]}]}
+    sharp = page.get_by_role("slider", name="Sharpness")
+    sharp.fill("2.5")
+    sharp.dispatch_event("change")
+    assert told(page, "sharpness")["edits"][0]["value"] == 2.5
+
+
+def test_a_drawn_row_is_sent(show: Any) -> None:
+    page = show("words", head="1")
+    token(page, "king").click()
+    page.get_by_role("button", name="Change the attention").click()
+    page.get_by_role("button", name="Draw it").click()
+    listen(page)
+    box = page.locator(".av-weights .av-strip").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 70)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    page.mouse.up()
+    (edit,) = told(page, "paint")["edits"]
+    (((row,),), queries) = (edit["rows"], edit["queries"]) if len(edit["rows"]) == 1 else ((), ())
+    assert queries == [ROW_OF_KING] and len(row) == ROW_OF_KING + 1 and abs(sum(row) - 1) < 1e-3 and max(row[2:5]) > 0.3
+
+
+# Messages
+
+
+@pytest.mark.parametrize("how", ["stream", "hole"])
+def test_steps_come_one_by_one_and_what_is_missing_is_fetched(show: Any, how: str) -> None:
+    page = show("words", how=how)
+    expect(root(page)).to_have_attribute("data-done", "true")
+    assert state(page)["tokens"] == list(TRACES["words"].tokens)
+
+
+def test_an_error_is_one_sentence_and_the_run_stays(show: Any) -> None:
+    page = show("words", how="error")
+    expect(root(page)).to_have_attribute("data-state", "error")
+    expect(page.get_by_role("alert")).to_have_text("That went wrong.")
+    expect(token(page, "king")).to_be_visible()
+
+
+def test_the_old_branch_stays(show: Any) -> None:
+    page = show("words")
+    page.locator("#branch").click()
+    expect(root(page)).to_have_attribute("data-run", "branch")
+    page.locator(".av-branches .av-chip").first.click()
+    expect(root(page)).to_have_attribute("data-run", "words")
+    expect(token(page, "king")).to_be_visible()
+
+
+def test_it_can_be_watched_while_it_learned(show: Any) -> None:
+    page = show("words")
+    page.get_by_role("button", name="See it learn").click()
+    slider = page.get_by_role("slider", name="While it learned")
+    expect(page.locator(".av-learn")).to_contain_text("after 100 steps")
+    slider.fill("0")
+    expect(page.locator(".av-learn")).to_contain_text("after 1 steps")
+    expect(token(page, "queen")).to_be_visible()
+    page.get_by_role("button", name="Back to the run").click()
+    expect(root(page)).to_have_attribute("data-run", "words")
+
+
+def test_the_twin_says_that_it_looks_nowhere(show: Any) -> None:
+    expect(sentence(show("twin"))).to_contain_text("without attention")
+
+
+def test_hostile_labels_are_text(show: Any) -> None:
+    page = show("hostile")
+    for label in HOSTILE:
+        expect(token(page, label)).to_have_count(1) if label == "" else expect(token(page, label).first).to_be_visible()
+        token(page, label, 1).hover()
+        token(page, label, 1).click()
+    page.locator("#branch").click()  # the hostile run becomes the name of a chip
+    assert page.locator(".attention-view img, .attention-view script").count() == 0
+    page.locator(".av-branches .av-chip").first.click()
+    drawn = page.evaluate("attentionLab.exportSvg()")
+    assert not [each for each in ElementTree.fromstring(drawn).iter() if each.tag.endswith(("script", "img", "foreignObject"))]
+
+
+# Pictures
+
+
+def test_a_cell_shows_where_it_looked(show: Any) -> None:
+    page = show("face")
+    box = page.locator(".av-frame").first.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    expect(root(page)).to_have_attribute("data-pin", "0")
+    expect(sentence(page)).to_contain_text("From row 1, column 1: half of its look rests on 2 of 16 cells")
+    shares = page.locator(".av-crops li")
+    expect(shares).to_have_count(4)
+    expect(shares.first).to_contain_text("25")
+    expect(page.locator(".av-facts")).to_contain_text("8×8 cells → 4×4 cells")
+
+
+def test_a_dragged_rectangle_is_averaged(show: Any) -> None:
+    page = show("face")
+    box = page.locator(".av-frame").first.bounding_box()
+    assert box
+    cell = box["width"] / 8
+    page.mouse.move(box["x"] + cell * 3.5, box["y"] + cell * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + cell * 4.5, box["y"] + cell * 1.5, steps=4)
+    page.mouse.up()
+    expect(root(page)).to_have_attribute("data-pin", "3,4,11,12")
+    expect(sentence(page)).to_contain_text("4 cells averaged")
+    assert page.locator(".av-crops li").count() == 6
+
+
+def test_cells_by_keyboard_and_from_the_other_side(show: Any) -> None:
+    page = show("face")
+    page.locator(".av-frame").first.focus()
+    for key in ("ArrowLeft", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    pinned = int(root(page).get_attribute("data-pin"))
+    assert 0 <= pinned < 64
+    other = page.locator(".av-frame").nth(1)
+    other.hover(position={"x": 5, "y": 5})
+    expect(sentence(page)).to_contain_text("The cell in row 1, column 1 was looked at most, with 25")
+
+
+def test_the_film_gives_the_next_face(show: Any) -> None:
+    page = show("face")
+    expect(page.locator(".av-film button")).to_have_count(7)
+    listen(page)
+    page.get_by_role("button", name="The face of seed 6").click()
+    assert told(page, "seed") == {"run": "face", "seed": 6}
+
+
+# Looks
+
+
+@pytest.mark.parametrize("trace", ["words", "face"])
+def test_a_figure_can_be_saved(show: Any, trace: str, tmp_path: Path) -> None:
+    page = show(trace)
+    for name, start in (("Save as PNG", b"\x89PNG"), ("Save as SVG", b"<svg")):
+        with page.expect_download() as saving:
+            page.get_by_role("button", name=name).click()
+        file = tmp_path / saving.value.suggested_filename
+        saving.value.save_as(file)
+        assert file.read_bytes().startswith(start) and file.stat().st_size > 5000
+    drawn = ElementTree.fromstring(file.read_text(encoding="utf-8"))
+    text = " ".join(drawn.itertext())
+    assert "Writer" in text and "seed" in text and "Weights" in text and "relative to the row" in text
+
+
+def test_hovering_256_words_is_fast_and_asks_nobody(show: Any) -> None:
+    page = show("long")
+    page.wait_for_timeout(600)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    before = page.evaluate("attentionLab.times().length")
+    for place in range(215, 255):
+        page.locator(".av-token").nth(place).dispatch_event("pointerover", {"bubbles": True})
+        page.wait_for_timeout(20)
+    times = sorted(page.evaluate("attentionLab.times()")[before:])
+    assert len(times) >= 20 and times[len(times) // 2] <= 16, times
+    assert not asked
+
+
+def test_the_language_changes_live(show: Any) -> None:
+    page = show("words")
+    page.evaluate("document.documentElement.lang = 'zh-CN'")
+    expect(sentence(page)).to_contain_text("站在")
+    expect(page.get_by_role("button", name="改一改注意力")).to_be_visible()
+    page.evaluate("document.documentElement.lang = 'en'")
+    expect(sentence(page)).to_contain_text("Standing at")
+
+
+def test_dark_mode_changes_live(show: Any) -> None:
+    page = show("words")
+    page.evaluate("document.body.classList.add('dark')")
+    expect(root(page)).to_have_css("background-color", "rgb(20, 22, 26)")
+    page.evaluate("document.body.classList.remove('dark')")
+    expect(root(page)).to_have_css("background-color", "rgb(250, 250, 247)")
+
+
+@pytest.mark.parametrize("trace", ["words", "poem", "face"])
+def test_it_fits(show: Any, trace: str) -> None:
+    small = show(trace, size=(1366, 768))
+    assert root(small).bounding_box()["height"] <= 632
+    phone = show(trace, size=(390, 844))
+    assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize(
+    ("trace", "size", "dark"), [("words", (1440, 900), False), ("poem", (390, 844), True), ("face", (1440, 900), True)]
+)
+def test_accessible(show: Any, trace: str, size: tuple[int, int], dark: bool) -> None:
+    page = show(trace, size=size, dark=dark)
+    if dark:
+        page.evaluate("document.body.classList.add('dark')")
+    for name in ("Change the attention", "More"):
+        page.get_by_role("button", name=name).click()
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    found = Axe().run(page, ".attention-view", options).response["violations"]
+    grave = [
+        (each["id"], [node["html"][:160] for node in each["nodes"]][:3]) for each in found if each["impact"] in ("serious", "critical")
+    ]
+    assert not grave, json.dumps(grave, indent=1)
+
+
+# Words of the view
+
+
+def test_both_languages_say_everything() -> None:
+    en, zh = (strings(language) for language in ("en", "zh"))
+    assert set(en) == set(zh) and all(en.values()) and all(zh.values())
+    for name, sentence_ in en.items():
+        assert set(re.findall(r"\{(\w+)\}", sentence_)) == set(re.findall(r"\{(\w+)\}", zh[name])), name
+
+
+def test_the_script_asks_for_no_sentence_that_is_not_there() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (HOME / "assets" / "view").glob("*.js"))
+    asked = set(re.findall(r"""\bt\(\s*"(\w+)"[,)]""", source)) | set(
+        re.findall(r"""\bsaid\((?:[^()]|\([^()]*\))*?,\s*"(\w+)"[,)]""", source)
+    )
+    assert len(asked) > 40 and asked <= set(strings("en"))
+
+
+def test_no_text_is_written_as_markup() -> None:
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (HOME / "assets" / "view").glob("*.js"))
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|createContextualFragment", source)

@@ -1,0 +1,64 @@
+"""Runs that no model made, for the tests of the attention view: every weight is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from generators.trace import Attention, Choice, Grid, Step, Tokens, Trace
+
+HEADS = 3
+HOSTILE = ("<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "C:\\users", "</script>", "\u202eback", "ok")
+WORDS = tuple(" Once upon a time there was a king who had a golden ball .".replace(" ", "| ").split("|")[1:])
+
+
+def written(labels: tuple[str, ...], prompt: int, **request: Any) -> Trace:
+    """A run in which head 0 looks at the token before, head 1 at the first, head 2 anywhere."""
+    dice = np.random.default_rng(len(labels))
+
+    def rows(first: int, end: int) -> np.ndarray:  # (H, Q, K)
+        found = np.zeros((HEADS, end - first, end), np.float32)
+        for place in range(first, end):
+            found[0, place - first, max(0, place - 1)] = 1
+            found[1, place - first, 0] = 1
+            found[2, place - first, : place + 1] = dice.dirichlet(np.ones(place + 1))
+        return found
+
+    trace = Trace("writer", "tales", {"text": "".join(labels[:prompt]), "seed": 7, "edits": [], "attention": True, **request})
+    for index in range(len(labels) - prompt):
+        first, end = (0, prompt) if index == 0 else (prompt + index - 1, prompt + index)
+        part = Attention("self", 0, rows(first, end), Tokens(labels[first:end]), Tokens(labels[:end]), first)
+        choices = (Choice(100 + index, labels[prompt + index], 0.6), Choice(7, " queen", 0.3), Choice(8, "\n", 0.1))
+        stop = "length" if prompt + index == len(labels) - 1 else ""
+        parts = () if request.get("attention") is False else (part,)
+        trace.add(Step(index, parts, choices[0].label, labels[:prompt] if index == 0 else (), choices[0], choices, stop=stop))
+    return trace
+
+
+def painted(seed: int) -> Trace:
+    """A picture of four colours whose 8×8 cells look at the 4×4 cells of their own quarter."""
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[:16, :16], picture[:16, 16:], picture[16:, :16], picture[16:, 16:] = (
+        (220, seed % 255, 60),
+        (60, 180, 90),
+        (70, 90, 200),
+        (240, 220, 90),
+    )
+    rows, columns = np.divmod(np.arange(64), 8)
+    key_rows, key_columns = np.divmod(np.arange(16), 4)
+    own = (rows[:, None] // 4 == key_rows // 2) & (columns[:, None] // 4 == key_columns // 2)
+    trace = Trace("painter", "faces", {"text": "", "seed": seed, "edits": [], "attention": True})
+    trace.add(Step(0, (Attention("self", 0, (own / 4)[None], Grid(8, 8), Grid(4, 4)),), picture=picture, facts={"gamma": 0.5}, stop="end"))
+    return trace
+
+
+TRACES = {
+    "words": written(WORDS, 6),
+    "branch": written((*WORDS[:8], " queen", "."), 6),
+    "long": written(tuple(f" word{i}" for i in range(256)), 6),
+    "hostile": written((*HOSTILE, *HOSTILE), len(HOSTILE)),
+    "poem": written(tuple("白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。\n"), 6),
+    "twin": written(WORDS, 6, attention=False),
+    "face": painted(5),
+}
