@@ -25,12 +25,17 @@ class States(NamedTuple):
 
 
 class CausalAttention(nn.Module):
-    """Each state looks at itself and the states before it. (B, T, U) -> (B, T, U)."""
+    """Each state looks at itself and the states before it. (B, T, U) -> (B, T, U).
+
+    Queries and keys are brought to one length, times a learned gain for each feature (Henry et al. 2020, "Query-Key Normalization"):
+    without it the softmax of a short training soon saturates, and heads that look at one place for good learn no better.
+    """
 
     def __init__(self, units: int, heads: int, key_dim: int, value_dim: int) -> None:
         super().__init__()
         self.heads, self.key_dim, self.value_dim = heads, key_dim, value_dim
         self.project = nn.Linear(units, heads * (2 * key_dim + value_dim))
+        self.gain = nn.Parameter(torch.ones(2, key_dim))
         self.out = nn.Linear(heads * value_dim, units)
 
     def forward(
@@ -38,8 +43,9 @@ class CausalAttention(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Context of each state, and keys and values of all so far. attention_mask: see AttentionModel.forward."""
         batch, new, _ = states.shape
-        widths = [self.key_dim, self.key_dim, self.value_dim]
-        query, key, value = self.project(states).view(batch, new, self.heads, -1).transpose(1, 2).split(widths, -1)  # (B, H, T, ·)
+        projected = self.project(states).view(batch, new, self.heads, -1).transpose(1, 2)  # (B, H, T, 2D + V)
+        both, value = projected.split([2 * self.key_dim, self.value_dim], -1)
+        query, key = self._even(both.unflatten(-1, (2, self.key_dim))).to(value.dtype).unbind(-2)  # (B, H, T, D)
         if past is not None:
             key, value = torch.cat([past[0], key], 2), torch.cat([past[1], value], 2)  # (B, H, S, ·)
         mask = None if new == 1 else causal_mask(new, key.shape[2], states.device)  # the last token may look at all
@@ -49,11 +55,16 @@ class CausalAttention(nn.Module):
         context = attend(query, key, value, name=("self", 0), mask=mask)  # (B, H, T, V)
         return self.out(context.transpose(1, 2).reshape(batch, new, -1)), (key, value)
 
+    def _even(self, both: Tensor) -> Tensor:
+        """Queries and keys (…, 2, D), each of length √D, times the gain; in float32."""
+        both = both.float()
+        return both * (both.square().mean(-1, keepdim=True) + 1e-6).rsqrt() * self.gain
+
     @staticmethod
     def size(units: int, heads: int, key_dim: int, value_dim: int) -> int:
         """Its number of parameters."""
         width = heads * (2 * key_dim + value_dim)
-        return units * width + width + heads * value_dim * units + units
+        return units * width + width + 2 * key_dim + heads * value_dim * units + units
 
 
 class AttentionModel(nn.Module):

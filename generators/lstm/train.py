@@ -47,11 +47,11 @@ class Recipe:
     rates: tuple[float, ...] = (1.5e-3, 3e-3)
     batch: int = 1280
     minutes: float = 20.0
-    probe: float = 1.0  # minutes for each learning rate
+    probe: float = 0.6  # minutes for each learning rate
 
 
 RECIPES = {
-    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, batch=2048, minutes=26.0),
+    "tales_en": Recipe(vocabulary=2560, embedding_dim=256, lstm_units=352, batch=2048, minutes=22.0),
     "poems_zh": Recipe(vocabulary=3500, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
