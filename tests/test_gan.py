@@ -228,6 +228,14 @@ def test_two_steps_write_a_model_that_loads_and_goes_on(place):
     assert lesson.evaluate("mine", data=place / "data", limit=5)["variety"]["n"] == 5
 
 
+def test_stored_rows_stay_distributions(run):
+    exact = run.trace(ask("Ada"))
+    stored = lesson.compact(exact)
+    difference = np.abs(stored.map("self", 0) - exact.map("self", 0))
+    assert 0 < difference.max() <= 1e-3
+    assert np.abs(stored.map("self", 0).sum(-1) - 1).max() < 5e-3
+
+
 def test_training_goes_on_from_plain_weights(place):
     painter = lesson.Learner(TINY, torch.device("cpu")).painter()
     lesson.write_weights(place / "weights.safetensors", painter.state_dict())

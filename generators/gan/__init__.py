@@ -41,7 +41,7 @@ CARD = Card(
             title={"en": "Face", "zh": "脸"},
             icon="🙂",
             placeholder={"en": "Type your name, get your face", "zh": "输入名字，得到你的脸"},
-            pin=Pin("self", 0, head=None, query=120),
+            pin=Pin("self", 0, head=None, query=137),
             tries=(
                 Try(
                     question={"en": "What is your face?", "zh": "你的脸是什么样？"},

@@ -375,11 +375,12 @@ def record(variant: str, folder: Path, snapshots: Path) -> None:
 
 
 def compact(trace: Trace) -> Trace:
-    """The same with weights of 8 significant bits, 0.2 % off at most: a float16 file of them is a fifth smaller."""
+    """The same with weights of 9 significant bits and no finer than 2⁻¹⁵: 0.001 off at most, and a third less to store."""
 
     def rounded(weights: np.ndarray) -> np.ndarray:
-        fraction, exponent = np.frexp(weights)
-        return np.ldexp(np.round(fraction * 256) / 256, exponent)
+        _, exponent = np.frexp(weights)
+        unit = np.ldexp(1.0, np.maximum(exponent - 9, -15))
+        return (np.round(weights / unit) * unit).astype(np.float32)
 
     def light(step: Step) -> Step:
         rows = (replace(each, weights=rounded(each.weights), tolerance=STORED_TOLERANCE) for each in step.attentions)
