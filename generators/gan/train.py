@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +40,7 @@ from generators.training import (
     read_json,
     read_weights,
     save_state,
+    say,
     write_card,
     write_json,
     write_weights,
@@ -429,8 +429,7 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
         else None
         for name, file in files.items()
     }
-    unit = f"mean squared distance of two of {FACES} faces ÷ that of two drawn ones"
-    return {"variety": {**values, "unit": unit, "better": "higher", "n": len(drawn)}}
+    return {"variety": {**values, "unit": "of the drawn faces' pixel variance", "better": "higher", "n": len(drawn)}}
 
 
 def variety(made: np.ndarray, drawn: np.ndarray) -> float:
@@ -440,8 +439,3 @@ def variety(made: np.ndarray, drawn: np.ndarray) -> float:
     """
     made_variance, drawn_variance = (float(np.var(each, axis=0, dtype=np.float64, ddof=1).mean()) for each in (made, drawn))
     return made_variance / drawn_variance
-
-
-def say(line: str) -> None:
-    """A line of progress."""
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
