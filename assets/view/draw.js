@@ -70,7 +70,7 @@ function percent(share, exact = false) {
   return value > 0 && value < 0.005 ? "< 0.01 %" : `${value.toFixed(digits)}\u202f%`;
 }
 const tick = (share) => `${Number((100 * share).toPrecision(2))}\u202f%`;
-const short = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2)).replace("-", "−");
+const short = (value) => (Number.isInteger(value) ? String(value) : Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2)).replace("-", "−");
 
 // The share of the ramp that stands for a weight: √p, relative to the row's highest or not.
 const level = (weight, top) => Math.min(1, Math.sqrt(weight / top));

@@ -2,6 +2,7 @@
 
 const DIM = 0.84; // how far a cell with no weight is darkened
 const SHADE = "13,15,18";
+const CROP = 46; // pixels of a cell shown with its neighbours
 
 class GridStage {
   constructor(view) {
@@ -191,14 +192,14 @@ class GridStage {
       button.lastChild.textContent = percent(look.weights[cell]);
       button.setAttribute("aria-label", t("cell_share", { place: this.place(cell, side), share: percent(look.weights[cell]) }));
       button.setAttribute("aria-pressed", String(side === "key" && this.view.state.key === cell));
-      const pen = fresh(button.firstChild, 40, 40);
+      const pen = fresh(button.firstChild, CROP, CROP);
       pen.imageSmoothingEnabled = this.view.state.smooth;
       const { naturalWidth: w, naturalHeight: h_ } = this.image;
       const around = 1; // cells shown on every side, so that one sees what the cell is part of
       const sx = ((cell % columns) - around) * (w / columns), sy = (Math.floor(cell / columns) - around) * (h_ / rows);
       const sw = (w / columns) * (1 + 2 * around), sh = (h_ / rows) * (1 + 2 * around);
-      pen.drawImage(this.image, sx, sy, sw, sh, 0, 0, 40, 40);
-      frame(pen, [40 / 3, 40 / 3, 40 / 3, 40 / 3], side === "key" ? theme.key : theme.query);
+      pen.drawImage(this.image, sx, sy, sw, sh, 0, 0, CROP, CROP);
+      frame(pen, [CROP / 3, CROP / 3, CROP / 3, CROP / 3], side === "key" ? theme.key : theme.query);
     });
   }
 
@@ -208,7 +209,7 @@ class GridStage {
   }
 
   showFilm(pictures, current) {
-    const nodes = pictures.slice(0, 8).map(({ seed, url }) => {
+    const nodes = pictures.slice(0, 7).map(({ seed, url }) => {
       const button = h("button", { type: "button", onclick: () => this.view.face(seed) }, h("img", { src: url, alt: "", draggable: false }));
       said(button, "face", { seed }, "aria-label");
       button.title = String(seed);

@@ -160,7 +160,9 @@ class HeadPanel {
           return !row || k >= row.length ? -1 : level(row[k], this.view.topOf(row));
         }, 0, 0, size, size);
       }
-      habit.textContent = typeof head === "number" || map.heads === 1 ? this.habit(run, map, head) : t(`${head}_of`, { n: map.heads });
+      const [name, shares] = typeof head === "number" ? this.habit(run, map, head) : [`${head}_of`, { n: map.heads }];
+      habit.textContent = name ? t(name, shares) : "";
+      item.title = name && shares.chance ? t(`${name}_long`, shares) : "";
     }
   }
 
@@ -173,16 +175,17 @@ class HeadPanel {
     cells(pen, rows, columns, (r, c) => level(total[r * columns + c], top), 0, 0, size, size);
   }
 
+  // The sentence that says it and its numbers; `chance`: what it would be if all keys counted alike.
   habit(run, map, head) {
     if (map.queryAxis && map.queryAxis.grid && map.keyAxis && map.keyAxis.grid) {
       const found = habitsOfCells(map, head, run.colours);
-      if (!found) return "";
-      if (found.alike !== null && found.alike > 1.25 * found.chance && found.alike > 0.2) return t("habit_alike", { share: percent(found.alike), chance: percent(found.chance) });
-      return t("habit_far", { share: percent(found.distance) });
+      if (!found) return [];
+      if (found.alike !== null && found.alike > 1.25 * found.chance && found.alike > 0.2) return ["habit_alike", { share: percent(found.alike), chance: percent(found.chance) }];
+      return ["habit_far", { share: percent(found.distance), chance: percent(found.far) }];
     }
     const found = habitsOfTokens(map, head);
-    if (!found) return "";
-    return found.share >= 0.2 ? t(`habit_${found.name}`, { share: percent(found.share) }) : t("habit_back", { n: found.distance.toFixed(found.distance < 10 ? 1 : 0) });
+    if (!found) return [];
+    return found.share >= 0.2 ? [`habit_${found.name}`, { share: percent(found.share) }] : ["habit_back", { n: found.distance.toFixed(found.distance < 10 ? 1 : 0) }];
   }
 }
 
@@ -284,7 +287,7 @@ class Components {
     for (let k = 0; k < values.length; k++) {
       if (!Number.isFinite(values[k])) continue;
       const at = y(values[k]), base = low < 0 && high > 0 ? zero : foot;
-      pen.fillStyle = k === this.view.state.key ? theme.query : colour;
+      pen.fillStyle = k === this.view.state.key ? theme.ink : colour;
       pen.globalAlpha = name === "scores" && !marks.includes(k) ? 0.65 : 1;
       pen.fillRect(x0 + k * unit + gap / 2, Math.min(at, base), Math.max(0.8, unit - gap), Math.max(0.6, Math.abs(at - base)));
     }
@@ -316,7 +319,7 @@ class Components {
     pen.strokeRect(x0 + 0.5, 0.5, wide - 1, side - 1);
     this.drawProfile(pen, Array.from({ length: rows * columns }, (_, k) => shareAt(k)), wide + 14, size - wide - 14, name);
     const key = this.view.state.key;
-    if (key !== null) { pen.strokeStyle = theme.query; pen.strokeRect(x0 + ((key % columns) * wide) / columns, (Math.floor(key / columns) * side) / rows, wide / columns, side / rows); }
+    if (key !== null) { pen.strokeStyle = theme.ink; pen.lineWidth = 1.5; pen.strokeRect(x0 + ((key % columns) * wide) / columns, (Math.floor(key / columns) * side) / rows, wide / columns, side / rows); }
     return (x, y) => (x < x0 || x >= x0 + wide || y < 0 || y >= side ? null : Math.floor((y / side) * rows) * columns + Math.floor(((x - x0) / wide) * columns));
   }
 
@@ -329,14 +332,18 @@ class Components {
     pen.fillStyle = theme.line;
     pen.fillRect(x, foot, wide, 1);
     pen.fillStyle = name === "weights" ? theme.key : theme.soft;
-    sorted.forEach((share, i) => pen.fillRect(x + i * unit, foot - share * (foot - 4), Math.max(0.6, unit * 0.85), share * (foot - 4)));
+    pen.beginPath();
+    pen.moveTo(x, foot);
+    sorted.forEach((share, i) => { pen.lineTo(x + i * unit, foot - share * (foot - 4)); pen.lineTo(x + (i + 1) * unit, foot - share * (foot - 4)); });
+    pen.lineTo(x + wide, foot);
+    pen.fill();
   }
 
   drawContext(detail, heads, head, size) {
     const { canvas, stat, frame } = this.parts.context;
     const pen = fresh(canvas, size, STRIP);
     frame.classList.toggle("av-rough", !detail);
-    if (!detail) { stat.textContent = t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : "context_rough"); return; }
+    if (!detail) { stat.textContent = this.view.run.silent ? words(this.view.run.silent) : t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : "context_rough"); return; }
     const values = typeof head === "number" ? detail.context[head] : detail.context.flat();
     const most = Math.max(1e-6, ...values.map(Math.abs)), middle = STRIP / 2, unit = size / values.length;
     pen.fillStyle = theme.line;

@@ -114,6 +114,7 @@ class Run {
   }
 
   get order() { return [...this.maps.values()]; }
+  get seed() { return this.facts.seed ?? this.head?.seed ?? 0; }
   get isPicture() { return this.head ? this.head.produces === "picture" : this.pictures.length > 0; }
 
   take(message) {
@@ -170,10 +171,11 @@ function habitsOfTokens(map, head) {
   return { name: shares[0][0], share: shares[0][1], distance: distance / counted };
 }
 
-// The same for cells that look at cells: mean distance in widths of the picture, and weight on keys of the query's own colour.
+// The same for cells that look at cells: mean distance in widths of the picture, weight on keys of the query's own colour;
+// and what both would be if all keys counted alike.
 function habitsOfCells(map, head, colours) {
   const [qh, qw] = map.queryAxis.grid, [kh, kw] = map.keyAxis.grid;
-  let distance = 0, alike = 0, chance = 0, sum = 0;
+  let distance = 0, far = 0, alike = 0, chance = 0, sum = 0;
   const stride = Math.max(1, Math.floor(map.queries / 256));
   for (let q = 0; q < map.queries; q += stride) {
     const row = map.row(head, q);
@@ -182,7 +184,9 @@ function habitsOfCells(map, head, colours) {
     let near = 0;
     for (let k = 0; k < row.length; k++) {
       const ky = (Math.floor(k / kw) + 0.5) / kh, kx = ((k % kw) + 0.5) / kw;
-      distance += row[k] * Math.hypot(y - ky, x - kx);
+      const away = Math.hypot(y - ky, x - kx);
+      distance += row[k] * away;
+      far += away / row.length;
       sum += row[k];
       if (colours && colourDistance(colours.query, q, colours.key, k) < 40) { alike += row[k]; near++; }
     }
@@ -190,7 +194,7 @@ function habitsOfCells(map, head, colours) {
   }
   if (!sum) return null;
   const rows = Math.ceil(map.queries / stride);
-  return { distance: distance / sum, alike: colours ? alike / sum : null, chance: colours ? chance / rows : null };
+  return { distance: distance / sum, far: far / rows, alike: colours ? alike / sum : null, chance: colours ? chance / rows : null };
 }
 
 function colourDistance(a, i, b, k) {

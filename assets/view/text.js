@@ -184,6 +184,15 @@ class TextStage {
       if (share * 0.92 >= theme.flip) now.set(word, `tint ${Math.round(LEVELS * share * 0.92)} ${look.reverse ? "q" : "k"}`);
       else if (share > 0.25) now.set(word, "ink");
     }
+    for (const box of (look.key !== null && this.boxes[look.key]) || []) {
+      const y = placed(box);
+      if (y === null) continue;
+      pen.strokeStyle = theme.ink;
+      pen.lineWidth = 1.5;
+      pen.setLineDash([3, 2]);
+      pen.strokeRect(box.x + this.inset.x - 2, y, box.w + 4, box.h);
+      pen.setLineDash([]);
+    }
     pen.restore();
     for (const word of look.boxed) now.set(word, look.reverse ? "key" : "query");
     if (look.stood !== null && !now.has(look.stood)) now.set(look.stood, "stood");

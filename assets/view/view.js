@@ -146,9 +146,10 @@ class View {
     if (!run) {
       if (message.first > 0 || !message.head) { if (!this.asking) await this.catchUp(message.run, 0); return; }
       run = this.start(message);
-    } else if (message.head && run !== this.run && !this.stepped) this.showRun(run.id);
+    } else if (message.head && run !== this.run && run !== this.pending) this.showRun(run.id);
     if (message.first > run.steps.length) { await this.catchUp(message.run, run.steps.length); return; }
     run.take(message);
+    if (run === this.pending && run.steps.length) this.enter(run);
     if (message.error) this.fail(message.error);
     else if (run === this.run) this.banner.hidden = true;
     if (run === this.run) this.wake();
@@ -161,8 +162,10 @@ class View {
     this.runs.delete(run.id);
     this.runs.set(run.id, run);
     for (const id of this.runs.keys()) if (this.runs.size > KEPT && id !== run.id && id !== this.run?.id) { this.runs.delete(id); break; }
-    if (!message.steps.length && this.run?.shown) { this.root.dataset.state = "waiting"; run.waiting = true; }
-    this.enter(run);
+    if (!message.steps.length && this.run?.shown) { // the earlier run stays on screen until there is something to see
+      this.pending = run;
+      this.root.dataset.state = "waiting";
+    } else this.enter(run);
     return run;
   }
 
@@ -174,13 +177,15 @@ class View {
       const message = await server.fetch({ run: id, first });
       await this.take(message);
     } catch (error) {
-      console.error(error);
+      console.warn(error); // the run may have expired; what is shown stays
     } finally {
       this.asking = false;
     }
   }
 
   fail(error) {
+    if (this.pending) this.runs.delete(this.pending.id);
+    this.pending = null;
     this.banner.textContent = words(error);
     this.banner.words = error;
     this.banner.hidden = false;
@@ -191,8 +196,10 @@ class View {
 
   enter(run) {
     this.run = run;
-    this.map = null;
+    this.map = this.pending = null;
     this.learned(false);
+    if (this.keepPins) this.wanted.pin = this.state.pins; // the same place, to compare
+    this.keepPins = run.isPicture && this.keepPins;
     Object.assign(this.state, { pins: [], follow: true, over: null, key: null, painting: false, painted: null });
     const { pin } = run.head;
     this.pinned = pin || { query: -1 };
@@ -204,7 +211,7 @@ class View {
     this.root.dataset.done = "false";
     this.root.classList.toggle("av-is-picture", run.isPicture);
     (run.isPicture ? this.grid.top : this.text.element).append(this.steps);
-    said(this.hint, run.isPicture ? "hint_cells" : "hint");
+    said(this.hint, touch.matches ? "hint_touch" : run.isPicture ? "hint_cells" : "hint");
     this.root.classList.toggle("av-plain", !run.head.attention);
     this.describeRun();
     this.showBranches();
@@ -279,7 +286,7 @@ class View {
     if (this.root.dataset.state !== "error") this.root.dataset.state = "done";
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
     this.state.follow = false;
-    if (!run.isPicture && this.state.pins.length) this.text.reveal(run.wordOf(this.state.pins[0]));
+    this.showPinned();
     if (this.map) this.heads.draw(run, this.map);
     this.showBranches();
     this.render();
@@ -336,7 +343,12 @@ class View {
     if (!this.run.isPicture) this.state.over = null;
     this.refresh();
     this.settled();
-    if (!this.run.isPicture) this.text.reveal(this.run.wordOf(rows[0]));
+    this.showPinned();
+    this.keepPins = this.run.isPicture;
+  }
+
+  showPinned() {
+    if (this.run && !this.run.isPicture && this.state.pins.length) this.text.reveal(this.run.wordOf(this.state.pins[0]));
   }
 
   settled() {
@@ -417,7 +429,7 @@ class View {
     const rows = over && !over.key && !(reverse && grid) ? [Math.min(over.row, map.queries - 1)] : state.pins;
     const exact = rows.length === 1 ? this.detailOf(rows[0]) : null;
     const row = exact ? Float32Array.from(mixHeads(exact.weights, state.head), (weight) => weight || 0) : this.mean(rows);
-    const look = { rows, row, reverse, keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
+    const look = { rows, row, reverse, key: grid ? null : state.key, keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
     look.best = topKeys(row, LISTED).filter((key) => !(state.aside && key === 0));
     if (reverse) this.seeReverse(look, grid); else this.seeForward(look, grid);
     return look;
@@ -474,7 +486,7 @@ class View {
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
     if (run.isPicture) { this.grid.paint(look); this.grid.showCrops(look); }
     else if (look) { this.text.paint(look); this.mapPanel.paint(this.map, look); this.text.press(look.reverse ? [] : state.pins.map((row) => run.wordOf(row))); }
-    else this.text.paint({ weights: [], boxed: [], stood: null, arcs: [], reverse: false, top: 1 });
+    else this.text.paint({ weights: [], key: null, boxed: [], stood: null, arcs: [], reverse: false, top: 1 });
     this.root.dataset.pin = state.pins.join(",");
     if (look) {
       const detail = look.rows.length === 1 ? this.detailOf(look.rows[0]) : null;
@@ -604,10 +616,10 @@ class View {
 
   provenance() {
     const { run, state, map } = this;
-    const { request = {}, seed } = run.head;
+    const { request = {} } = run.head;
     const head = map ? (typeof state.head === "number" ? t("head", { n: state.head + 1 }) : t(state.head)) : "";
     const prompt = request.text ? t("from_prompt", { prompt: String(request.text).slice(0, 80) }) : "";
-    return ["Attention Lab", `${run.head.generator}/${run.head.variant}`, prompt, t("from_seed", { seed }), map ? t("layer", { kind: t(`kind_${map.kind}`), layer: map.layer + 1 }) : "", head, ...this.edits().map((edit) => this.change.describe(edit))].filter(Boolean).join(" · ");
+    return ["Attention Lab", `${run.head.generator}/${run.head.variant}`, prompt, t("from_seed", { seed: run.seed }), map ? t("layer", { kind: t(`kind_${map.kind}`), layer: map.layer + 1 }) : "", head, ...this.edits().map((edit) => this.change.describe(edit))].filter(Boolean).join(" · ");
   }
 
   showStep(look) {
@@ -634,7 +646,7 @@ class View {
     if (run.details.has(query)) return;
     try {
       const sent = await server.row({ run: run.id, query });
-      if (!sent || !sent.details) return;
+      if (!sent || !sent.details) { run.silent = sent?.error ?? null; this.refresh(); return; }
       for (const detail of sent.details) run.details.set(detail.query, [...(run.details.get(detail.query) || []), detail]);
       this.refresh();
     } catch (error) {
@@ -651,11 +663,12 @@ class View {
 
   branchName(run) {
     const edits = run.head.request?.edits || [];
-    if (run.isPicture) return t("branch_seed", { seed: run.head.seed });
+    const mark = edits.length ? "✎ " : "";
+    if (run.isPicture) return mark + (run.head.request?.text?.trim().slice(0, 18) || t("branch_seed", { seed: run.seed }));
     const before = run.before?.tokens || [];
     const at = run.tokens.findIndex((token, i) => token !== before[i]);
     const words_ = at < run.prompt ? run.tokens : run.tokens.slice(at);
-    return `${edits.length ? "✎ " : ""}${words_.slice(0, 8).join("").trim().replace(/\s+/g, " ").slice(0, 18)}` || t("branch");
+    return `${mark}${words_.slice(0, 8).join("").trim().replace(/\s+/g, " ").slice(0, 18)}` || t("branch");
   }
 
   showBranches() {
@@ -663,7 +676,7 @@ class View {
     this.branches.hidden = runs.length < 2;
     if (runs.length < 2) return;
     this.branches.replaceChildren(said(h("span", { className: "av-note" }), "branches_title"), ...runs.map((run, i) => {
-      const chip = h("button", { type: "button", className: "av-chip", onclick: () => this.showRun(run.id) }, `${i + 1} ${this.branchName(run)} …`);
+      const chip = h("button", { type: "button", className: "av-chip", onclick: () => this.showRun(run.id) }, `${i + 1} ${this.branchName(run)}${run.isPicture ? "" : " …"}`);
       chip.setAttribute("aria-pressed", String(run === this.run));
       return chip;
     }));
@@ -717,7 +730,7 @@ class View {
 
   async askFilm(run) {
     if (!server.film) return;
-    const { generator, variant, seed, request } = run.head;
+    const { generator, variant, request } = run.head, { seed } = run;
     const asked = JSON.stringify([generator, variant, seed, request?.settings]);
     if (!this.films.has(asked)) {
       const answer = await server.film({ generator, variant, seed, settings: request?.settings ?? {} }).catch(() => null);
@@ -735,6 +748,7 @@ class View {
 
   sendEdits(edits) {
     this.root.dataset.state = "waiting";
+    this.keepPins = !this.state.follow;
     trigger("edit", { run: this.run.id, edits });
   }
 
@@ -787,7 +801,7 @@ class View {
     return blob;
   }
 
-  fileName() { return `attention-${this.run?.head?.variant ?? "lab"}-${this.run?.head?.seed ?? 0}`.replace(/[^\w-]/g, ""); }
+  fileName() { return `attention-${this.run?.head?.variant ?? "lab"}-${this.run?.seed ?? 0}`.replace(/[^\w-]/g, ""); }
 }
 
 function readAddress() {
@@ -812,7 +826,7 @@ function throttle(wait, action) {
 
 function togglePresent() {
   document.body.classList.toggle("presenting");
-  window.dispatchEvent(new Event("resize"));
+  requestAnimationFrame(() => { view.resized(); view.showPinned(); });
 }
 
 function typing(event) {
@@ -820,6 +834,7 @@ function typing(event) {
   return at instanceof HTMLElement && (at.isContentEditable || at.matches("textarea, select, input:not([type=range]):not([type=checkbox]):not([type=radio])"));
 }
 
+const touch = matchMedia("(hover: none)");
 const narrow = matchMedia("(max-width: 760px)");
 readTheme();
 if (!document.getElementById("attention-view-style")) document.head.append(h("style", { id: "attention-view-style", textContent: STYLE }));
