@@ -1,9 +1,8 @@
 // Words, numbers, colours, DOM and canvas: what every part of the view draws with. Data reaches the page as text only.
 
-// flip: the share of the ramp from where text is set in onKey, onQuery
 const PALETTES = {
-  light: { ground: "#FAFAF7", ink: "#17181A", soft: "#5A5D63", line: "#DEDCD4", query: "#B34700", key: "#0B5CAD", onQuery: "#FFFFFF", onKey: "#FFFFFF", flip: 0.82 },
-  dark: { ground: "#14161A", ink: "#ECEAE4", soft: "#A6AAB1", line: "#30343B", query: "#E69F00", key: "#56B4E9", onQuery: "#14161A", onKey: "#0B0D10", flip: 0.6 },
+  light: { ground: "#FAFAF7", ink: "#17181A", soft: "#5A5D63", line: "#DEDCD4", query: "#B34700", key: "#0B5CAD", onQuery: "#FFFFFF", onKey: "#FFFFFF" },
+  dark: { ground: "#14161A", ink: "#ECEAE4", soft: "#A6AAB1", line: "#30343B", query: "#E69F00", key: "#56B4E9", onQuery: "#14161A", onKey: "#0B0D10" },
 };
 const LEVELS = 64; // tints between ground and key colour
 const SYSTEM = 'system-ui, -apple-system, "Segoe UI", Roboto, "PingFang SC", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif';
@@ -13,6 +12,22 @@ const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 
 const mix = (from, to, share) => `rgb(${channels(from).map((c, i) => Math.round(c + (channels(to)[i] - c) * share)).join(",")})`;
 const ramp = (from, to) => Array.from({ length: LEVELS + 1 }, (_, i) => mix(from, to, i / LEVELS));
 
+const luminance = (rgb) => {
+  const [r, g, b] = rgb.map((c) => (c <= 10 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const contrast = (a, b) => { const [low, high] = [luminance(a), luminance(b)].sort((x, y) => x - y); return (high + 0.05) / (low + 0.05); };
+const READABLE = 4.6; // contrast of text on its ground; WCAG 2.2 asks for 4.5
+
+// For every tint of a ramp the colour that text on it takes; null where the page's own ink does.
+function inksOn(tints, ink) {
+  return tints.map((colour) => {
+    const ground = colour.match(/\d+/g).map(Number);
+    if (contrast(ground, channels(ink)) >= READABLE) return null;
+    return luminance(ground) > 0.179 ? "#000000" : "#FFFFFF";
+  });
+}
+
 // The colours of the moment; `tints` and `queryTints` are ramps from the ground.
 const theme = { dark: null };
 function readTheme() {
@@ -21,6 +36,8 @@ function readTheme() {
   Object.assign(theme, PALETTES[dark ? "dark" : "light"], { dark });
   theme.tints = ramp(theme.ground, theme.key);
   theme.queryTints = ramp(theme.ground, theme.query);
+  theme.inks = inksOn(theme.tints, theme.ink);
+  theme.queryInks = inksOn(theme.queryTints, theme.ink);
   theme.pixels = theme.tints.map((colour) => colour.match(/\d+/g).map(Number));
   return true;
 }

@@ -70,6 +70,7 @@ function drawText(figure, view) {
   const [x0, y0] = [MARGIN, figure.y];
   const shares = new Map(look ? look.weights : []);
   const ink = look && look.reverse ? theme.queryTints : theme.tints;
+  const inks = look && look.reverse ? theme.queryInks : theme.inks;
   const strong = look && look.reverse ? theme.query : theme.key;
   let bottom = 0;
   const labels = [];
@@ -86,7 +87,7 @@ function drawText(figure, view) {
       }
     }
     const [box] = stage.boxes[word];
-    const colour = boxed ? theme.onQuery : share * 0.92 >= theme.flip ? theme.onKey : word < run.prompt && share < 0.25 ? theme.soft : theme.ink;
+    const colour = boxed ? theme.onQuery : inks[Math.round(LEVELS * share * 0.92)] ?? (word < run.prompt && share < 0.25 ? theme.soft : theme.ink);
     if (box && label.trim()) labels.push(() => figure.text(label.trim(), x0 + box.x, y0 + box.y + box.h * 0.77, { size, fill: colour }));
   });
   if (look) {

@@ -161,6 +161,7 @@ class TextStage {
   paint(look) {
     const { pen, placed } = this.begin();
     const ink = look.reverse ? theme.queryTints : theme.tints;
+    const inks = look.reverse ? theme.queryInks : theme.inks;
     const strong = look.reverse ? theme.query : theme.key;
     const now = new Map();
     pen.save();
@@ -181,7 +182,7 @@ class TextStage {
         pen.fillStyle = strong;
         pen.fillRect(box.x + this.inset.x - 1, y + box.h + 0.5, box.w + 2, thick);
       }
-      if (share * 0.92 >= theme.flip) now.set(word, `tint ${Math.round(LEVELS * share * 0.92)} ${look.reverse ? "q" : "k"}`);
+      if (inks[Math.round(LEVELS * share * 0.92)]) now.set(word, `tint ${Math.round(LEVELS * share * 0.92)}`);
       else if (share > 0.25) now.set(word, "ink");
     }
     for (const box of (look.key !== null && this.boxes[look.key]) || []) {
@@ -198,7 +199,7 @@ class TextStage {
     if (look.stood !== null && !now.has(look.stood)) now.set(look.stood, "stood");
     else if (look.stood !== null) now.set(look.stood, `${now.get(look.stood)} stood`);
     if (look.arcs.length) this.arcs(pen, look, strong);
-    this.light(now, ink);
+    this.light(now, ink, inks);
   }
 
   begin() {
@@ -233,13 +234,16 @@ class TextStage {
   }
 
   // Changes the look of only those words whose look is another than before.
-  light(now, ink) {
-    for (const [word, look] of this.lit) if (now.get(word) !== look) this.dress(word, null, ink);
-    for (const [word, look] of now) if (this.lit.get(word) !== look) this.dress(word, look, ink);
+  light(now, tints, inks) {
+    if (tints !== this.tints) this.lit.forEach((look, word) => this.dress(word, null, tints, inks));
+    const before = tints === this.tints ? this.lit : new Map();
+    for (const [word, look] of before) if (now.get(word) !== look) this.dress(word, null, tints, inks);
+    for (const [word, look] of now) if (before.get(word) !== look) this.dress(word, look, tints, inks);
     this.lit = now;
+    this.tints = tints;
   }
 
-  dress(word, look, ink) {
+  dress(word, look, tints, inks) {
     const span = this.spans[word];
     if (!span) return;
     const parts = look ? look.split(" ") : [];
@@ -248,8 +252,8 @@ class TextStage {
     span.classList.toggle("av-ink", parts[0] === "ink");
     span.classList.toggle("av-stood", parts.includes("stood"));
     const tinted = parts[0] === "tint";
-    span.style.backgroundColor = tinted ? ink[parts[1]] : "";
-    span.style.color = tinted ? (parts[2] === "q" ? theme.onQuery : theme.onKey) : "";
+    span.style.backgroundColor = tinted ? tints[parts[1]] : "";
+    span.style.color = tinted ? inks[parts[1]] : "";
   }
 
   press(words) {

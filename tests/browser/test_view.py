@@ -367,7 +367,7 @@ def test_it_fits(show: Any, trace: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trace", "size", "dark"), [("words", (1440, 900), False), ("poem", (390, 844), True), ("face", (1440, 900), True)]
+    ("trace", "size", "dark"), [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)]
 )
 def test_accessible(show: Any, trace: str, size: tuple[int, int], dark: bool) -> None:
     page = show(trace, size=size, dark=dark)
