@@ -2,7 +2,9 @@
    Given by gradio: element, props {choices, strings, space, value}, trigger, watch, server. */
 
 const OURS = ["lang", "generator", "variant", "prompt", "seed", "settings", "edits", "forced", "without", "example"];
-const LONGEST_LIST = 400; // chosen tokens that a link carries
+const LONGEST_PROMPT = 4000; // characters that an address carries, from the end as generators read them
+const LONGEST_LIST = 400; // chosen tokens that it carries
+const LONGEST_EDITS = 8000; // characters of the edits that it carries
 const PATIENCE = 2000; // ms after which a stopped run counts as over
 const HIGHEST_DICE = 999999;
 const { choices, strings, space } = props;
@@ -115,11 +117,12 @@ function query() {
     return params;
   }
   const asked = request();
-  if (asked.prompt) params.set("prompt", asked.prompt);
+  if (asked.prompt) params.set("prompt", asked.prompt.slice(-LONGEST_PROMPT));
   if (!seeded()) params.set("seed", asked.seed || "0");
   const settings = state.choice.settings.filter(({ name, default: usual }) => (asked.settings[name] ?? usual) !== usual);
   if (settings.length) params.set("settings", JSON.stringify(Object.fromEntries(settings.map(({ name }) => [name, asked.settings[name]]))));
-  if (asked.edits.length) params.set("edits", JSON.stringify(asked.edits));
+  const edits = JSON.stringify(asked.edits);
+  if (asked.edits.length && edits.length <= LONGEST_EDITS) params.set("edits", edits);
   if (asked.forced.length && asked.forced.length <= LONGEST_LIST) params.set("forced", asked.forced.join(","));
   if (asked.without) params.set("without", "1");
   return params;

@@ -25,7 +25,7 @@ from generators.trace import Trace, Words
 from page import shelf, wire
 from page.runs import UNEXPECTED, Run, Runs
 
-LONGEST_TEXT = 20_000  # characters of a prompt that a generator gets to see; its own limit is lower
+LONGEST_TEXT = 1_000_000  # characters of a prompt that a generator gets to see; its own limit is lower, and it says so
 SESSIONS = 4096  # visitors whose last run is remembered
 WAIT = 0.15  # seconds after which a run that has not begun says that it will
 LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
