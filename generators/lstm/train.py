@@ -136,7 +136,7 @@ def train_attention_model(
 
 
 @torch.inference_mode()
-def test_attention_model(model: AttentionModel, rows: Iterable[Row], batch: int = 16384) -> tuple[float, int]:
+def test_attention_model(model: AttentionModel, rows: Iterable[Row], batch: int = 8192) -> tuple[float, int]:
     """(−Σ ln p over all predicted tokens in nats, their number). Padding does not count."""
     where = next(model.parameters()).device
     model.eval()
