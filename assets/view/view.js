@@ -328,7 +328,7 @@ class View {
   }
 
   pinWord(word, more = false) {
-    const row = Math.min(this.run.rowOf(word), (this.map?.queries ?? 1) - 1);
+    const row = Math.min(this.run.rowOf(word), (this.map ? this.map.queries : this.run.tokens.length) - 1);
     const pins = more ? (this.state.pins.includes(row) ? this.state.pins.filter((each) => each !== row) : [...this.state.pins, row]) : [row];
     this.pinRows(pins.length ? pins : [row]);
   }
@@ -486,7 +486,7 @@ class View {
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
     if (run.isPicture) { this.grid.paint(look); this.grid.showCrops(look); }
     else if (look) { this.text.paint(look); this.mapPanel.paint(this.map, look); this.text.press(look.reverse ? [] : state.pins.map((row) => run.wordOf(row))); }
-    else this.text.paint({ weights: [], key: null, boxed: [], stood: null, arcs: [], reverse: false, top: 1 });
+    else this.paintPlain();
     this.root.dataset.pin = state.pins.join(",");
     if (look) {
       const detail = look.rows.length === 1 ? this.detailOf(look.rows[0]) : null;
@@ -494,12 +494,20 @@ class View {
       this.legend.paint(look, state.relative);
       if (!run.isPicture) this.showLists(look, detail);
       this.showTable(look, detail);
-    } else if (!run.isPicture) this.showCandidates(run.shown ? run.tokens.length - 2 : -1);
+    }
     this.say(look);
     this.showStep(look);
     this.change.update();
     this.times.push(performance.now() - began);
     if (this.times.length > 500) this.times.shift();
+  }
+
+  // Without attention there is still a word to stand at, and others that could have come.
+  paintPlain() {
+    const { run, state } = this;
+    const row = run.shown ? (state.over?.row ?? state.pins[0] ?? run.tokens.length - 2) : -1;
+    this.text.paint({ weights: [], key: null, boxed: row >= 0 ? [run.wordOf(row)] : [], stood: null, arcs: [], reverse: false, top: 1 });
+    this.showCandidates(row);
   }
 
   detailOf(row) {

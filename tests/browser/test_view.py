@@ -244,7 +244,11 @@ def test_it_can_be_watched_while_it_learned(show: Any) -> None:
 
 
 def test_the_twin_says_that_it_looks_nowhere(show: Any) -> None:
-    expect(sentence(show("twin"))).to_contain_text("without attention")
+    page = show("twin")
+    expect(sentence(page)).to_contain_text("without attention")
+    token(page, "king").click()
+    expect(page.locator(".av-list-candidates button").first).to_contain_text("king")
+    expect(page.locator(".av-map")).to_be_hidden()
 
 
 def test_hostile_labels_are_text(show: Any) -> None:
@@ -367,7 +371,8 @@ def test_it_fits(show: Any, trace: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trace", "size", "dark"), [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)]
+    ("trace", "size", "dark"),
+    [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)],
 )
 def test_accessible(show: Any, trace: str, size: tuple[int, int], dark: bool) -> None:
     page = show(trace, size=size, dark=dark)
