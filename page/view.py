@@ -17,7 +17,9 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
-PARTS = ("store", "draw", "text", "grid", "panels", "export", "view")  # each may use those before it
+STAGES = ("text", "grid")
+PANELS = ("panels", "components", "change")
+PARTS = ("store", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view")  # joined in this order
 LANGUAGES = ("en", "zh")
 EVENTS = ("pick", "edit", "face", "state")
 

@@ -129,8 +129,8 @@ function drawComponents(figure, view) {
   for (const name of ["scores", "weights", "context"]) {
     const part = components.parts[name];
     figure.text(`${t(name)}`, x, y + 8, { size: 13, weight: 600 });
-    const tall = Math.min(STRIP, (STRIP * wide) / Math.max(1, sizes.strip));
-    figure.canvas(part.canvas, x, y + 22, (tall * sizes.strip) / STRIP, tall);
+    const tall = Math.min(112, (sizes.tall * wide) / sizes.strip);
+    figure.canvas(part.canvas, x, y + 22, (tall * sizes.strip) / sizes.tall, tall);
     figure.text(part.stat.textContent, x, y + 40 + tall, { size: 12, fill: theme.soft });
     x += wide + 16;
   }

@@ -223,10 +223,10 @@ class GridStage {
 
 // A frame in a colour, readable on any ground.
 function frame(pen, [x, y, w, hh], colour) {
-  pen.lineWidth = 3.5;
+  pen.lineWidth = 4.5;
   pen.strokeStyle = "rgba(255,255,255,.9)";
   pen.strokeRect(x, y, w, hh);
-  pen.lineWidth = 2;
+  pen.lineWidth = 2.25;
   pen.strokeStyle = colour;
   pen.strokeRect(x, y, w, hh);
 }

@@ -129,6 +129,7 @@ class TextStage {
       span.setAttribute("aria-label", t(label.includes("\n") ? "line_break" : "space"));
     }
     this.flow.append(span);
+    if (!this.view.instant) span.animate([{ opacity: 0 }, { opacity: 1 }], 160);
     if (body.trim() && tail) this.flow.append(tail);
     this.spans[word] = span;
   }

@@ -1,0 +1,181 @@
+// How messages become what is on screen: runs begin, steps come in order, what was missed is asked for.
+
+const PACE = 45; // tokens painted a second at most, where many come at once
+const KEPT = 12; // runs that can be shown again without the server
+
+const arriving = {
+  // ---- messages ----
+
+  receive(message) {
+    this.queue = this.queue.then(() => this.take(message)).catch((error) => console.error(error));
+    return this.queue;
+  },
+
+  async take(message) {
+    if (typeof message === "string") message = message ? JSON.parse(message) : null;
+    if (!message || typeof message !== "object") return;
+    if (message.turn !== undefined) {
+      if (message.turn < this.lastTurn) return; // the end of an answer that another has replaced
+      this.lastTurn = message.turn;
+    }
+    if (message.error && !message.steps?.length) { this.fail(message.error); if (message.run !== this.run?.id) return; }
+    if (!message.run) return;
+    await unpack(message);
+    let run = this.runs.get(message.run);
+    if (!run) {
+      if (message.first > 0 || !message.head) { if (!this.asking) await this.catchUp(message.run, 0); return; }
+      run = this.start(message);
+    } else if (message.head && run !== this.run && run !== this.pending) this.showRun(run.id);
+    if (message.first > run.steps.length) { await this.catchUp(message.run, run.steps.length); return; }
+    run.take(message);
+    if (run === this.pending && run.steps.length) this.enter(run);
+    if (message.error) this.fail(message.error);
+    else if (run === this.run) this.banner.hidden = true;
+    if (run === this.run) this.wake();
+  },
+
+  start(message) {
+    const run = new Run(message.run);
+    run.take({ ...message, steps: [], done: false });
+    run.before = this.run;
+    this.runs.delete(run.id);
+    this.runs.set(run.id, run);
+    for (const id of this.runs.keys()) if (this.runs.size > KEPT && id !== run.id && id !== this.run?.id) { this.runs.delete(id); break; }
+    if (!message.steps.length && this.run?.shown) { // the earlier run stays on screen until there is something to see
+      this.pending = run;
+      this.root.dataset.state = "waiting";
+    } else this.enter(run);
+    return run;
+  },
+
+  // Steps that were missed (a hidden tab loses updates) are asked for.
+  async catchUp(id, first) {
+    if (!server.fetch) return;
+    this.asking = true;
+    try {
+      const message = await server.fetch({ run: id, first });
+      await this.take(message);
+    } catch (error) {
+      console.warn(error); // the run may have expired; what is shown stays
+    } finally {
+      this.asking = false;
+    }
+  },
+
+  fail(error) {
+    if (this.pending) this.runs.delete(this.pending.id);
+    this.pending = null;
+    this.banner.textContent = words(error);
+    this.banner.words = error;
+    this.banner.hidden = false;
+    this.setState("error");
+  },
+
+  // ---- painting what has come ----
+
+  enter(run) {
+    this.run = run;
+    this.map = this.pending = null;
+    this.learned(false);
+    if (this.keepPins) this.wanted.pin = this.state.pins; // the same place, to compare
+    this.keepPins = run.isPicture && this.keepPins;
+    Object.assign(this.state, { pins: [], follow: true, over: null, key: null, painting: false, painted: null });
+    const { pin } = run.head;
+    this.pinned = pin || { query: -1 };
+    if (pin && this.chosenHead === undefined) this.state.head = pin.head ?? "mean";
+    if (this.wanted.head !== undefined) { this.state.head = this.chosenHead = this.wanted.head; delete this.wanted.head; }
+    this.setState(run.steps.length || run.shown ? "running" : "waiting");
+    this.root.dataset.run = run.id;
+    this.root.dataset.t = run.shown;
+    this.root.dataset.done = "false";
+    this.root.classList.toggle("av-is-picture", run.isPicture);
+    (run.isPicture ? this.grid.top : this.text.element).append(this.steps);
+    said(this.hint, touch.matches ? "hint_touch" : run.isPicture ? "hint_cells" : "hint");
+    this.root.classList.toggle("av-plain", !run.head.attention);
+    this.describeRun();
+    this.showBranches();
+    if (run.shown) { this.arrived(run, true); } else { this.text.update(run); this.grid.update(run, null); }
+    this.wake();
+  },
+
+  get instant() { return document.hidden || still() || Boolean(this.run.head.stored) || this.run.isPicture || this.run.all; },
+
+  wake() {
+    if (this.walking) return;
+    this.walking = true;
+    this.last = performance.now();
+    this.walk();
+  },
+
+  walk() {
+    const { run } = this;
+    const left = run.steps.length - run.shown;
+    if (!left) {
+      this.walking = false;
+      if (run.done && run.shown) this.finish(run);
+      return;
+    }
+    const now = performance.now();
+    let count = this.instant ? left : run.shown === 0 ? 1 : Math.min(left, Math.floor(((now - this.last) * PACE) / 1000));
+    if (count) this.last = now;
+    const any = count > 0;
+    while (count-- > 0) run.show();
+    if (any) this.arrived(run, false);
+    if (run.steps.length > run.shown) document.hidden ? setTimeout(() => this.walk(), 50) : requestAnimationFrame(() => this.walk());
+    else this.walk();
+  },
+
+  // Steps became visible.
+  arrived(run, again) {
+    if (!this.map) this.chooseMap(run);
+    if (this.state.follow && this.map) this.state.pins = this.firstPins();
+    if (run.isPicture) this.grid.update(run, this.map).then(() => this.refresh()); else this.text.update(run);
+    this.root.dataset.t = run.shown;
+    if (run.shown < run.steps.length || !run.done) this.root.dataset.state = "running";
+    if (this.map) this.heads.update(run, this.map);
+    this.drawHeads();
+    this.showNotes(run);
+    this.render();
+    if (!run.isPicture && this.state.follow && this.state.pins.length) this.text.reveal(run.done || again ? run.wordOf(this.state.pins[0]) : run.tokens.length - 1);
+  },
+
+  chooseMap(run) {
+    const wanted = this.wanted.layer || this.state.layer;
+    this.map = run.maps.get(wanted) || run.maps.get(`${this.pinned.kind}:${this.pinned.layer}`) || run.order[0] || null;
+    delete this.wanted.layer;
+    if (this.map && typeof this.state.head === "number" && this.state.head >= this.map.heads) this.state.head = this.map.heads > 1 ? "mean" : 0;
+    if (this.map && this.map.heads === 1) this.state.head = 0;
+  },
+
+  firstPins() {
+    const { run, map } = this;
+    if (this.wanted.pin) {
+      const inside = this.wanted.pin.filter((row) => row < map.queries);
+      if (inside.length === this.wanted.pin.length) { this.state.follow = false; delete this.wanted.pin; return inside; }
+    }
+    const { query } = this.pinned;
+    if (query >= 0 && query < map.queries && (run.isPicture || run.done)) return [query];
+    if (run.isPicture) return [Math.floor(map.queries / 2)];
+    return [map.queries - 1];
+  },
+
+  finish(run) {
+    if (this.root.dataset.done === "true") return;
+    this.root.dataset.done = "true";
+    if (this.root.dataset.state !== "error") this.root.dataset.state = "done";
+    if (this.state.follow && this.map) this.state.pins = this.firstPins();
+    this.state.follow = false;
+    this.showPinned();
+    if (this.map) this.heads.draw(run, this.map);
+    this.showBranches();
+    this.render();
+    this.speak();
+    this.askRow();
+    if (run.isPicture) this.askFilm(run);
+  },
+
+  pictureReady() {
+    this.refresh();
+    this.drawHeads();
+  },
+};

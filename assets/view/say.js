@@ -1,0 +1,92 @@
+// What the view says in words: the sentence, the title, where a figure comes from.
+
+const saying = {
+  say(look) {
+    const sentence = this.sentenceText(look);
+    if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
+  },
+
+  sentenceText(look = this.look) {
+    const { run, state } = this;
+    if (!run.shown) return t("waiting");
+    if (!run.head.attention) return t("no_attention");
+    if (!look) return t("no_map");
+    if (run.isPicture) return this.sayCells(look);
+    if (look.reverse) {
+      const list = look.askers.slice(0, 3).map((row) => t("by", { share: percent(look.column[row]), word: bare(run.tokens[run.wordOf(row)]) })).join(t("comma"));
+      return t(list ? "seen_by" : "seen_by_none", { key: bare(run.tokens[look.seen] ?? ""), list });
+    }
+    const list = look.best.slice(0, 3).map((key) => t("on", { share: percent(look.row[key]), key: this.keyName(key) })).join(t("comma"));
+    const row = look.rows[0];
+    if (look.rows.length > 1) return t("several", { n: look.rows.length, list });
+    const chosen = row >= run.prompt - 1 && row + 1 < run.tokens.length ? row + 1 : null;
+    const parts = { at: bare(run.tokens[row] ?? ""), word: chosen === null ? "" : bare(run.tokens[chosen]), list };
+    const said_ = t(chosen === null ? "standing" : "choosing", parts);
+    return look.used ? said_ : `${said_} ${t("unused_sentence")}`;
+  },
+
+  sayCells(look) {
+    if (!this.grid.map) return t("no_map");
+    if (look.reverse) {
+      const best = topKeys(look.weights, 1)[0] ?? 0;
+      return t("cell_seen", { place: this.grid.place(look.seen, "key"), share: percent(look.weights[best] || 0), other: this.grid.place(best, "query") });
+    }
+    const order = [...look.row].sort((a, b) => b - a);
+    let sum = 0, half = 0;
+    while (sum < 0.5 && half < order.length) sum += order[half++];
+    const best = look.best[0] ?? 0;
+    const parts = { n: look.rows.length, half, all: look.row.length, share: percent(look.row[best] || 0), other: this.grid.place(best, "key") };
+    if (look.rows.length > 1) return t("cells", parts);
+    return t("cell", { ...parts, place: this.grid.place(look.rows[0], "query") });
+  },
+
+  describeRun() {
+    const { head } = this.run;
+    this.anatomy.replaceChildren();
+    (head.anatomy || []).forEach(([name, lit], i) => {
+      if (i) this.anatomy.append(h("span", { className: "av-arrow", ariaHidden: "true" }, "→"));
+      this.anatomy.append(h(lit ? "strong" : "span", {}, words(name)));
+    });
+    if (this.banner.words) this.banner.textContent = words(this.banner.words);
+    this.learnPart.hidden = !server.learning || head.learned === false;
+    this.notesShown = null;
+    this.showNotes(this.run);
+    if (this.run.isPicture) this.grid.showFacts(this.run);
+  },
+
+  showNotes(run) {
+    const notes = run.steps.slice(0, run.shown).flatMap((step) => step.notes || []).map(words);
+    const all = notes.join("\n");
+    if (all === this.notesShown) return;
+    this.notesShown = all;
+    this.notes.textContent = notes.join(" ");
+  },
+
+  title() {
+    const { head } = this.run;
+    return [words(head.title), words(head.variant_title)].filter(Boolean).join(" · ") || head.generator;
+  },
+
+  provenance() {
+    const { run, state, map } = this;
+    const { request = {} } = run.head;
+    const head = map ? (typeof state.head === "number" ? t("head", { n: state.head + 1 }) : t(state.head)) : "";
+    const prompt = request.text ? t("from_prompt", { prompt: String(request.text).slice(0, 80) }) : "";
+    return ["Attention Lab", `${run.head.generator}/${run.head.variant}`, prompt, t("from_seed", { seed: run.seed }), map ? t("layer", { kind: t(`kind_${map.kind}`), layer: map.layer + 1 }) : "", head, ...this.edits().map((edit) => this.change.describe(edit))].filter(Boolean).join(" · ");
+  },
+
+  showStep(look) {
+    const { run } = this;
+    const last = this.map ? this.map.queries - 1 : 0;
+    this.stepPart.hidden = run.isPicture || !this.map;
+    for (const button of this.flips) button.hidden = button.flips !== "relative" && (button.flips === "smooth") !== run.isPicture;
+    this.asideNote.hidden = run.isPicture;
+    this.slider.max = String(last);
+    const row = look ? look.rows[0] : 0;
+    if (document.activeElement !== this.slider || Number(this.slider.value) !== row) this.slider.value = String(row);
+    const word = run.wordOf(row);
+    this.slider.setAttribute("aria-valuetext", t("step_word", { n: word + 1, all: run.tokens.length, word: bare(run.tokens[word] ?? "") }));
+    this.stepOut.textContent = t("step_of", { n: word + 1, all: run.tokens.length });
+    this.steps.hidden = this.stepPart.hidden && this.learnPart.hidden;
+  },
+};
