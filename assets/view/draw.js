@@ -81,6 +81,9 @@ function bare(label) {
   return [...label].slice(0, 3).map((letter) => SIGNS[letter] || "␣").join("") || t("nothing");
 }
 
+// A token that stands for no text, as "⟨end⟩".
+const isMark = (label) => /^⟨[^⟩]*⟩$/.test(label);
+
 function percent(share, exact = false) {
   const value = 100 * share;
   const digits = exact ? (value >= 10 ? 1 : 2) : value >= 9.95 || value === 0 ? 0 : value >= 0.95 ? 1 : 2;

@@ -119,6 +119,9 @@ class TextStage {
     const span = h("span", { className: `av-token${given ? " av-given" : ""}`, tabIndex: -1, role: "button" });
     span.word = word;
     span.setAttribute("aria-pressed", "false");
+    const before = word ? this.run.tokens[word - 1] : "";
+    if (isMark(before) && !isMark(label)) this.flow.append(h("br")); // marks keep a line of their own
+    span.classList.toggle("av-mark", isMark(label));
     if (!label) span.hidden = true;
     else if (body.trim()) {
       if (lead && word) this.flow.append(lead);
