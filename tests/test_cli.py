@@ -9,6 +9,7 @@ import pytest
 
 import generators
 from generators.__main__ import main
+from generators.base import read_seed
 from generators.trace import Trace
 
 TEXT = next(name for name in generators.names() if generators.find(name).card.produces == "text")
@@ -56,6 +57,7 @@ def test_run_writes_a_picture(command, tmp_path):
     status, out, _ = command("run", PICTURE, "--prompt", "Ada", "--picture-out", place, "--json")
     result = json.loads(out)
     assert status == 0 and result["output"] == str(place)
+    assert result["seed"] == read_seed("Ada")
     (face,) = result["attentions"]
     with Image.open(place) as picture:
         assert picture.size[0] >= 32 and np.asarray(picture).std() > 5
