@@ -267,6 +267,7 @@ function drawChips() {
     chip.classList.toggle("broken", Boolean(problem));
     return chip;
   }));
+  find(".chip[aria-checked=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function drawTwin() {
@@ -286,8 +287,8 @@ function drawGo() {
 }
 
 function drawRate() {
-  const unit = seeded() ? "" : text("token_rate");
-  find(".rate").textContent = shown.rate && unit && !state.example ? `${shown.rate} ${unit}` : "";
+  find(".rate").hidden = seeded();
+  find(".rate").textContent = shown.rate && !state.example ? `${shown.rate} ${text("token_rate")}` : "";
 }
 
 function drawSettings() {

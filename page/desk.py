@@ -191,11 +191,15 @@ class Desk:
         sent = 0
         try:
             async with aclosing(self._follow(run, enough)) as counts:
-                async for count in counts:
-                    done, head = run.done or enough.is_set(), heading if sent == 0 else None
+                async for _ in counts:
+                    count = len(run.trace.steps)  # what is told as done must be all
+                    done = run.done or run.trace.done or enough.is_set()
+                    head = heading if sent == 0 else None
                     message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
                     yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
                     sent = count
+                    if done:
+                        return
         finally:
             if self._stop.get(session) is enough:
                 del self._stop[session]

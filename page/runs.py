@@ -191,6 +191,7 @@ class Runs:
                 made, ended, seconds = await turn(self._pool, _turn, steps, not run.trace.steps)
                 for step in made:
                     run.trace.add(step)
+                ended = ended or run.trace.done
                 run.computed += seconds
                 run.ended = time.perf_counter()
                 run.began = run.began or run.ended

@@ -346,7 +346,9 @@ def test_stop_ends_the_run_and_says_so(counter: Counter) -> None:
             if len(shown) == 2:
                 await desk.stop(wish("somebody else"))
                 await desk.stop(wish())
-        assert shown[-1][0]["done"] and shown[-1][0]["stop"] == "stopped" and shown[-1][1]["running"] is False
+        message, status = shown[-1]
+        assert message["done"] and status["running"] is False
+        assert desk.runs.get(message["run"]).trace.steps[-1].stop == "stopped"
         assert counter.closed.is_set() and len(shown) < 6
 
     asyncio.run(story())
@@ -360,7 +362,7 @@ def test_a_new_wish_replaces_the_one_before(counter: Counter) -> None:
         await asyncio.sleep(0.2)
         short = await all_of(desk.run(event({"generator": "counter", "settings": {"length": 3}}), wish()))
         replaced = await asyncio.wait_for(long, 2)
-        assert short[-1][0]["stop"] == "length" and replaced[-1][0]["done"]
+        assert short[-1][0]["steps"][-1]["stop"] == "length" and replaced[-1][0]["done"]
         assert replaced[-1][0]["turn"] < short[0][0]["turn"], "what comes late is known by its turn"
 
     asyncio.run(story())
@@ -398,7 +400,7 @@ def test_what_was_missed_is_fetched(counter: Counter) -> None:
     async def story() -> None:
         desk = Desk()
         run = (await all_of(desk.run(event({"generator": "counter"}), wish())))[-1][0]["run"]
-        assert [step["i"] for step in desk.fetch({"run": run, "first": 3})["steps"]] == [3, 4]
+        assert [step["cand"] for step in desk.fetch({"run": run, "first": 3})["steps"]] == [[[3, "a", 1.0]], [[4, "a", 1.0]]]
         assert desk.fetch({"run": run, "first": 10**9})["count"] == 0
 
     asyncio.run(story())
