@@ -36,6 +36,8 @@ function readTheme() {
   Object.assign(theme, PALETTES[dark ? "dark" : "light"], { dark });
   theme.tints = ramp(theme.ground, theme.key);
   theme.queryTints = ramp(theme.ground, theme.query);
+  theme.idleTints = ramp(theme.ground, theme.soft); // of rows that were computed and switched off
+  theme.idleInks = inksOn(theme.idleTints, theme.ink);
   theme.inks = inksOn(theme.tints, theme.ink);
   theme.queryInks = inksOn(theme.queryTints, theme.ink);
   theme.pixels = theme.tints.map((colour) => colour.match(/\d+/g).map(Number));
@@ -92,9 +94,15 @@ function percent(share, exact = false) {
 const tick = (share) => `${Number((100 * share).toPrecision(2))}\u202f%`;
 const short = (value) => (Number.isInteger(value) ? String(value) : Math.abs(value) >= 100 ? value.toFixed(0) : Math.abs(value) >= 10 ? value.toFixed(1) : value.toFixed(2)).replace("-", "−");
 
+// Tints, the text colours on them and the strongest: those of keys, of queries (who looked at me), or of a row switched off.
+function inksOf(look) {
+  if (look && look.reverse) return { tints: theme.queryTints, inks: theme.queryInks, strong: theme.query };
+  if (look && look.used === false) return { tints: theme.idleTints, inks: theme.idleInks, strong: theme.soft };
+  return { tints: theme.tints, inks: theme.inks, strong: theme.key };
+}
+
 // The share of the ramp that stands for a weight: √p, relative to the row's highest or not.
 const level = (weight, top) => Math.min(1, Math.sqrt(weight / top));
-const tint = (weight, top) => theme.tints[Math.round(LEVELS * level(weight, top))];
 
 // Sizes a canvas for the screen's density, clears it, returns its context in CSS pixels.
 function fresh(canvas, width, height) {

@@ -69,9 +69,7 @@ function drawText(figure, view) {
   const size = parseFloat(style.fontSize);
   const [x0, y0] = [MARGIN, figure.y];
   const shares = new Map(look ? look.weights : []);
-  const ink = look && look.reverse ? theme.queryTints : theme.tints;
-  const inks = look && look.reverse ? theme.queryInks : theme.inks;
-  const strong = look && look.reverse ? theme.query : theme.key;
+  const { tints, inks, strong } = inksOf(look);
   let bottom = 0;
   const labels = [];
   run.tokens.slice(0, stage.boxes.length).forEach((label, word) => {
@@ -82,7 +80,7 @@ function drawText(figure, view) {
       const [x, y] = [x0 + box.x, y0 + box.y];
       if (boxed) figure.rect(x - 3, y, box.w + 6, box.h, look.reverse ? theme.key : theme.query, 5);
       else if (share >= 0.03) {
-        figure.rect(x - 2, y, box.w + 4, box.h, ink[Math.round(LEVELS * share * 0.92)], 4);
+        figure.rect(x - 2, y, box.w + 4, box.h, tints[Math.round(LEVELS * share * 0.92)], 4);
         figure.rect(x - 1, y + box.h + 0.5, box.w + 2, Math.max(0.75, 4.5 * share), strong);
       }
     }
@@ -139,8 +137,8 @@ function drawComponents(figure, view) {
 
 function drawScale(figure, look, relative) {
   const top = relative ? look.top : 1, wide = 220, y = figure.y + 8;
-  const inks = look.reverse ? theme.queryTints : theme.tints;
-  figure.put(`<linearGradient id="scale">${inks.filter((_, i) => i % 8 === 0).map((colour, i, all) => `<stop offset="${i / (all.length - 1)}" stop-color="${colour}"/>`).join("")}</linearGradient>`);
+  const { tints } = inksOf(look);
+  figure.put(`<linearGradient id="scale">${tints.filter((_, i) => i % 8 === 0).map((colour, i, all) => `<stop offset="${i / (all.length - 1)}" stop-color="${colour}"/>`).join("")}</linearGradient>`);
   figure.rect(MARGIN, y, wide, 10, "url(#scale)");
   for (const share of ticksBelow(top)) figure.text(tick(share), MARGIN + wide * level(share, top), y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
   figure.text(t(relative ? "scale_relative" : "scale_absolute", { top: percent(top) }), MARGIN + wide + 30, y + 10, { size: 12, fill: theme.soft });

@@ -26,7 +26,7 @@ class GridStage {
   pane(side) {
     const canvas = h("canvas", { ariaHidden: "true" });
     const frame = h("div", { className: "av-frame", tabIndex: 0, role: "application" }, canvas);
-    said(frame, side === "query" ? "pane_query" : "pane_key", {}, "aria-label");
+    said(frame, `picture_${side}`, {}, "aria-label");
     const caption = h("figcaption");
     const element = h("figure", { className: "av-pane" }, frame, caption);
     const pane = { side, canvas, frame, caption, element, from: null };

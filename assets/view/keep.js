@@ -31,8 +31,8 @@ const keeping = {
     if (run.isPicture) return mark + (run.head.request?.text?.trim().slice(0, 18) || t("branch_seed", { seed: run.seed }));
     const before = run.before?.tokens || [];
     const at = run.tokens.findIndex((token, i) => token !== before[i]);
-    const words_ = (at < run.prompt ? run.tokens : run.tokens.slice(at)).filter((token) => !isMark(token));
-    return `${mark}${words_.slice(0, 8).join("").trim().replace(/\s+/g, " ").slice(0, 18)}` || t("branch");
+    const own = (at < run.prompt ? run.tokens : run.tokens.slice(at)).filter((token) => !isMark(token));
+    return `${mark}${own.slice(0, 8).join("").trim().replace(/\s+/g, " ").slice(0, 18)}` || t("branch");
   },
 
   showBranches() {

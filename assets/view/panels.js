@@ -202,13 +202,13 @@ class Legend {
 
   paint(look, relative) {
     const wide = 196, top = relative ? look.top : 1;
-    const drawn = [top, theme.dark, look.reverse].join();
+    const drawn = [top, theme.dark, look.reverse, look.used].join();
     said(this.text, relative ? "scale_relative" : "scale_absolute", { top: percent(top) });
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const pen = fresh(this.canvas, wide + 28, 30);
-    const inks = look.reverse ? theme.queryTints : theme.tints;
-    for (let x = 0; x < wide; x++) { pen.fillStyle = inks[Math.round((LEVELS * x) / wide)]; pen.fillRect(x + 4, 2, 1.5, 9); }
+    const { tints } = inksOf(look);
+    for (let x = 0; x < wide; x++) { pen.fillStyle = tints[Math.round((LEVELS * x) / wide)]; pen.fillRect(x + 4, 2, 1.5, 9); }
     pen.strokeStyle = theme.line;
     pen.strokeRect(3.5, 1.5, wide + 1, 10);
     pen.font = `12px ${SYSTEM}`;

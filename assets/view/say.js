@@ -3,7 +3,9 @@
 const saying = {
   say(look) {
     const sentence = this.sentenceText(look);
-    if (this.sentence.textContent !== sentence) this.sentence.textContent = sentence;
+    if (this.sentence.textContent === sentence) return;
+    this.sentence.textContent = sentence;
+    if (this.run.done) this.speak();
   },
 
   sentenceText(look = this.look) {
@@ -21,8 +23,8 @@ const saying = {
     if (look.rows.length > 1) return t("several", { n: look.rows.length, list });
     const chosen = row >= run.prompt - 1 && row + 1 < run.tokens.length ? row + 1 : null;
     const parts = { at: bare(run.tokens[row] ?? ""), word: chosen === null ? "" : bare(run.tokens[chosen]), list };
-    const said_ = t(chosen === null ? "standing" : "choosing", parts);
-    return look.used ? said_ : `${said_} ${t("unused_sentence")}`;
+    const standing = t(chosen === null ? "standing" : "choosing", parts);
+    return look.used ? standing : `${standing} ${t("unused_sentence")}`;
   },
 
   sayCells(look) {

@@ -164,9 +164,7 @@ class TextStage {
   // What of each token is lit: [{word, weight}], the boxed words, the token stood at, and whether keys or queries are tinted.
   paint(look) {
     const { pen, placed } = this.begin();
-    const ink = look.reverse ? theme.queryTints : theme.tints;
-    const inks = look.reverse ? theme.queryInks : theme.inks;
-    const strong = look.reverse ? theme.query : theme.key;
+    const { tints, inks, strong } = inksOf(look);
     const now = new Map();
     pen.save();
     pen.beginPath();
@@ -178,7 +176,7 @@ class TextStage {
       for (const box of this.boxes[word] || []) {
         const y = placed(box);
         if (y === null) continue;
-        pen.fillStyle = ink[Math.round(LEVELS * share * 0.92)];
+        pen.fillStyle = tints[Math.round(LEVELS * share * 0.92)];
         pen.beginPath();
         pen.roundRect(box.x + this.inset.x - 2, y, box.w + 4, box.h, 4);
         pen.fill();
@@ -203,7 +201,7 @@ class TextStage {
     if (look.stood !== null && !now.has(look.stood)) now.set(look.stood, "stood");
     else if (look.stood !== null) now.set(look.stood, `${now.get(look.stood)} stood`);
     if (look.arcs.length) this.arcs(pen, look, strong);
-    this.light(now, ink, inks);
+    this.light(now, tints, inks);
   }
 
   begin() {

@@ -273,7 +273,6 @@ window.attentionLab = {
   exportSvg: () => view.exportSvg(),
   exportPng: () => view.exportPng(),
   receive: (message) => view.receive(message),
-  view,
 };
 watch("value", () => view.receive(props.value));
 if (props.value) view.receive(props.value);
