@@ -15,6 +15,7 @@ from generators.base import BadInput, NotReady, Request
 from generators.data import Document
 from generators.edits import Edit
 from generators.lstm import LONGEST, Run, prompt, tokens
+from generators.lstm import train as train_module
 from generators.lstm.corpus import IGNORED, Prose, Row, Verse, collate, prose_rows, verse_row
 from generators.lstm.model import AttentionModel, CausalAttention
 from generators.lstm.train import DenseLoss, test_attention_model, train, train_attention_model
@@ -386,3 +387,86 @@ def test_a_listed_word_cannot_be_forced():
     run = Run.tiny()
     with pytest.raises(BadInput, match="not written here"):
         run.generate(replace(ask(""), forced=tuple(run.vocabulary.encode("shit"))))
+
+
+# The models that ship
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A data folder with one tale and three poems."""
+    for name, files in {
+        "story_books_en": {
+            "fairy_tales.jsonl": '{"title": "The Mouse", "source": "-", "text": "Once there was a mouse.\\nIt was small."}\n'
+        },
+        "poems_zh": {
+            "tang_regular.tsv": "dynasty\tform\ttitle\tauthor\ttext\n"
+            "唐\t五绝\t登鹳雀楼\t王之涣\t白日依山尽，黄河入海流。欲穷千里目，更上一层楼。\n"
+            "唐\t七绝\t早发白帝城\t李白\t朝辞白帝彩云间，千里江陵一日还。两岸猿声啼不住，轻舟已过万重山。\n",
+            "song_regular.tsv": "dynasty\tform\ttitle\tauthor\ttext\n"
+            "宋\t七绝\t题西林壁\t苏轼\t横看成岭侧成峰，远近高低各不同。不识庐山真面目，只缘身在此山中。\n",
+        },
+    }.items():
+        (tmp_path / name).mkdir()
+        for file, content in files.items():
+            (tmp_path / name / file).write_text(content, encoding="utf-8")
+    return tmp_path
+
+
+def test_every_row_is_scored_with_and_without_attention(folder):
+    tales = train_module.evaluate("tales_en", data=folder)
+    assert tales.keys() == {"bits_per_char"} and tales["bits_per_char"]["n"] == 1
+    poems = train_module.evaluate("poems_zh", data=folder)
+    assert poems.keys() == {"bits_per_char", "bits_per_char_tang_quatrains", "well_formed"}
+    assert poems["bits_per_char"]["n"] == 3 and poems["bits_per_char_tang_quatrains"]["n"] == 2
+    assert len(poems["bits_per_char_tang_quatrains"]["with_seeds"]) == len(poems["bits_per_char_tang_quatrains"]["without_seeds"]) == 3
+    assert poems["well_formed"]["with"] >= 0.95 and poems["well_formed"]["n"] == 200
+    for row in (*tales.values(), *poems.values()):
+        assert row.keys() >= {"with", "without", "unit", "better", "n"} and 0 < row["with"] < 12 and 0 < row["without"] < 12
+    assert train_module.evaluate("poems_zh", data=folder, limit=1)["bits_per_char"]["n"] == 2
+
+
+def test_bits_are_all_nats_by_all_characters(folder):
+    run = generators.load("lstm", "tales_en")
+    text = "Once there was a mouse.\nIt was small."
+    with torch.inference_mode():
+        ids_ = torch.tensor([[tokens.TEXT, *run.vocabulary.encode(text), tokens.END]])
+        logits = run.model(True)(ids_[:, :-1])[0][0]
+        nats = F.cross_entropy(logits, ids_[0, 1:], reduction="sum").item()
+    found = train_module.evaluate("tales_en", data=folder)["bits_per_char"]["with"]
+    assert found == pytest.approx(nats / np.log(2) / len(text), rel=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["tales_en", "poems_zh"])
+def test_a_text_is_predicted_and_its_loss_given(variant):
+    found = train_module.test(variant)
+    assert found["loss"] < 6 and found["bits_per_char"] > 0 and len(found["predictions"]) > 10
+
+
+def test_a_tale_is_told_in_words():
+    """Nearly all words of a sample are words of the corpus: whole ones, not debris."""
+    run = generators.load("lstm", "tales_en")
+    text = "".join(run.trace(Request.check(Run.card, text="Once upon a time", seed=seed)).text for seed in range(4))
+    words = [word.strip(".,;:!?'\"-()").lower() for word in text.split()]
+    common = {
+        "the",
+        "and",
+        "he",
+        "she",
+        "to",
+        "of",
+        "a",
+        "was",
+        "in",
+        "that",
+        "it",
+        "his",
+        "her",
+        "said",
+        "they",
+        "with",
+        "him",
+        "you",
+        "i",
+    }
+    assert len(words) > 200 and sum(word in common for word in words) > 0.25 * len(words)

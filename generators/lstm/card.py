@@ -48,28 +48,34 @@ POEMS = Variant(
     title={"en": "Poem", "zh": "诗"},
     icon="🖌",
     placeholder={"en": "An opening in Chinese, such as 明月松间照", "zh": "诗的开头，如“明月松间照”；留空则自行开头"},
-    pin=Pin("self", 0, head=None),
+    pin=Pin("self", 0, head=3, query=26),
     tries=(
         Try(
-            question={"en": "Does the second line of a couplet look at the first?", "zh": "写对句时，它在看上句吗？"},
+            question={"en": "Does the last line look at the one before it?", "zh": "末句会看上一句吗？"},
             look_for={
-                "en": "In the last two lines: bright cells one line further up, at the same place in the line.",
-                "zh": "看后两句：亮的格子在上一句的同一位置附近。",
+                "en": "At the comma before the last line, head 4 gives 44 % to the first character of the line above. "
+                "Walk on with the arrow keys: it moves along with the line, as the two lines of a couplet answer each other.",
+                "zh": "停在末句前的逗号上：第 4 个头把 44% 给了上句的第一个字。用方向键往后走，它随之后移：对仗的两句就是这样逐字呼应的。",
             },
-            request={"prompt": "明月松间照", "seed": 2, "settings": {"form": "5"}},
+            request={"prompt": "", "seed": 1, "settings": {"form": "7", "temperature": 0.8}},
         ),
         Try(
-            question={"en": "How does it know when a line is full?", "zh": "它怎么知道一句写满了？"},
+            question={"en": "Which head knows how long a line is?", "zh": "哪个头知道一句有几个字？"},
             look_for={
-                "en": "Stand at the last character of a line: the comma has nearly all of the probability.",
-                "zh": "停在一句的最后一个字：逗号几乎占了全部概率。",
+                "en": "Five characters a line were asked for, but with head 1 switched off the lines have seven: "
+                "it is the one that looks at the sign of the form, the very first token.",
+                "zh": "要的是五言，关掉第 1 个头却写成了七言：正是它在看最前面表示格式的记号。",
             },
-            request={"prompt": "", "seed": 4, "settings": {"form": "7"}},
+            request={"prompt": "", "seed": 4, "settings": {"form": "5"}, "edits": [{"action": "off", "heads": [0]}]},
         ),
         Try(
-            question={"en": "What does a title do to a poem?", "zh": "题目会怎样影响诗？"},
-            look_for={"en": "How often the rows come back to the characters of the title.", "zh": "看各行有多少次回看题目里的字。"},
-            request={"prompt": "春江花月夜", "seed": 5, "settings": {"form": "7", "start": "title"}},
+            question={"en": "What is left of a poem without any attention?", "zh": "完全关掉注意力，诗还剩什么？"},
+            look_for={
+                "en": "No line ends any more, and characters repeat. "
+                "Compare with the twin, which never had attention and learned to do without.",
+                "zh": "句子不再结束，字也不断重复。再与从未有过注意力的对照模型比一比：它学会了不靠注意力写诗。",
+            },
+            request={"prompt": "", "seed": 1, "settings": {"form": "7"}, "edits": [{"action": "off"}]},
         ),
     ),
     language="zh",
@@ -89,7 +95,7 @@ CARD = Card(
         Setting(
             name="temperature",
             kind="float",
-            default=0.8,
+            default=0.7,
             low=0.0,
             high=2.0,
             step=0.05,

@@ -20,7 +20,14 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
         "once-upon-a-time": {"text": "Once upon a time", "seed": 1},
     },
     "poems_zh": {
-        "bright-moon": {"text": "明月松间照", "seed": 1},
+        "a-flute-in-the-southern-hills": {"seed": 1, "settings": {"form": "7", "temperature": 0.8}},
+        "moss-on-the-water": {"text": "明月松间照", "seed": 2},
+        "to-an-old-friend": {"text": "明月松间照", "seed": 13},
+        "farewell-to-a-friend": {"text": "送友人", "seed": 3, "settings": {"form": "5", "start": "title", "temperature": 0.8}},
+        "autumn-night": {"text": "秋夜", "seed": 2, "settings": {"form": "7", "start": "title", "temperature": 0.8}},
+        "from-yellow-crane-tower": {"text": "故人西辞黄鹤楼", "seed": 1, "settings": {"temperature": 0.8}},
+        "two-years-of-dreams": {"text": "白云", "seed": 2},
+        "plum-blossom": {"text": "梅花", "seed": 7, "settings": {"form": "7", "start": "title"}},
     },
 }
 """Variant → file name → what `Request.check` takes. The first of each is the one that is seen learning."""
