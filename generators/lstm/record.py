@@ -45,9 +45,22 @@ def record(variant: str, folder: Path, work: Path) -> None:
 
 
 def example(run: Run, request: Request) -> Trace:
-    """The run, with the three components of its most telling row."""
-    query = telling(run.trace(request))
-    return run.trace(replace(request, pin=query)).rounded()
+    """The run, with the three components of its most telling row and of the row that the page pins first."""
+    plain = run.trace(request)
+    pinned = [run.trace(replace(request, pin=query)) for query in sorted({telling(plain), first_pinned(plain)})]
+    details = [tuple(each for step in steps for each in step.details) for steps in zip(*(trace.steps for trace in pinned), strict=True)]
+    steps = [replace(step, details=kept) for step, kept in zip(plain.steps, details, strict=True)]
+    return Trace(plain.generator, plain.variant, plain.request, steps).rounded()
+
+
+def first_pinned(trace: Trace) -> int:
+    """The row that the card names, else the one that chose the last word."""
+    pin = CARD.variant(trace.variant).pin
+    rows = len(trace.tokens) - 1
+    if 0 <= pin.query < rows:
+        return pin.query
+    words = [row for row in range(rows) if any(map(str.isalnum, trace.tokens[row + 1])) and not trace.tokens[row + 1].startswith("⟨")]
+    return words[-1] if words else rows - 1
 
 
 def telling(trace: Trace) -> int:
