@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import gradio as gr
 
 import generators
-from generators.base import BadInput, NotReady, Request
+from generators.base import BadInput, NotReady
 from page import shelf, wire
-from page.desk import LONGEST_TEXT, Desk
+from page.desk import Desk, read
+from page.runs import UNEXPECTED
 
 
 def endpoints(desk: Desk) -> None:
@@ -40,14 +42,10 @@ def endpoints(desk: Desk) -> None:
             name, variant, seed, settings, output, tokens, steps, attentions [{kind, layer, heads, query, key}], run (for `row`), seconds,
             and picture (a PNG as data URL) where one is made.
         """
-        try:
-            card = generators.card(generator)
-            request = Request.check(
-                card, variant=variant, text=prompt[:LONGEST_TEXT], seed=seed, settings=settings, edits=edits, attention=attention
-            )
+        given = {"generator": generator, "variant": variant, "prompt": prompt, "seed": seed, "settings": settings, "edits": edits}
+        with plainly():
+            card, request = read(given | {"without": not attention})
             run, seconds = await desk.result(card, request)
-        except (BadInput, NotReady) as error:
-            raise gr.Error(str(error)) from None
         trace = run.trace
         first = {(each.kind, each.layer): each for step in reversed(trace.steps) for each in reversed(step.attentions)}
         result = {
@@ -79,7 +77,8 @@ def endpoints(desk: Desk) -> None:
             details: [{kind, layer, query, scores, weights, context, q}], each with one list a head; a score is null where the
             query may not look.
         """
-        return await _plainly(lambda: desk.details(run, query))
+        with plainly():
+            return await desk.details(run, query)
 
     def examples(generator: str) -> list:
         """The stored runs of a generator.
@@ -90,20 +89,22 @@ def endpoints(desk: Desk) -> None:
         Returns:
             [{variant, id, label, request}]; the id serves as `run` for `row`.
         """
-        try:
-            card = generators.card(generator)
-        except BadInput as error:
-            raise gr.Error(str(error)) from None
-        return [{"variant": variant.name, **each} for variant in card.variants for each in shelf.listing(card.name, variant.name)]
+        with plainly():
+            card = generators.card(str(generator))
+            return [{"variant": variant.name, **each} for variant in card.variants for each in shelf.listing(card.name, variant.name)]
 
     gr.api(generate, api_name="generate", concurrency_limit=None)
     gr.api(row, api_name="row", concurrency_limit=None)
     gr.api(examples, api_name="examples", concurrency_limit=None)
 
 
-async def _plainly(ask: Callable[[], Any]) -> Any:
-    """The answer, or its one sentence."""
+@contextmanager
+def plainly() -> Iterator[None]:
+    """What goes wrong inside becomes an error of one sentence."""
     try:
-        return await ask()
+        yield
     except (BadInput, NotReady) as error:
-        raise gr.Error(str(error)) from None
+        raise gr.Error(str(error), print_exception=False) from None
+    except Exception:
+        logging.exception("a program's wish failed")
+        raise gr.Error(UNEXPECTED["en"], print_exception=False) from None

@@ -57,6 +57,23 @@ def wish(start: Callable[[Desk, Mapping[str, Any], str], Run]) -> Callable[..., 
     return event_function
 
 
+def read(given: Mapping[str, Any]) -> tuple[Card, Request]:
+    """The card and the checked request of {generator, variant, prompt, seed, settings, edits, forced, without}. Raises BadInput."""
+    card, variant = _variant(given)
+    text = given.get("prompt") or ""
+    request = Request.check(
+        card,
+        variant=variant,
+        text=text[:LONGEST_TEXT] if isinstance(text, str) else text,
+        seed=given.get("seed"),
+        settings=_mapping(given.get("settings")),
+        edits=given.get("edits"),
+        forced=given.get("forced") or (),
+        attention=not given.get("without"),
+    )
+    return card, request
+
+
 class Desk:
     """Answers one page."""
 
@@ -71,18 +88,7 @@ class Desk:
     @wish
     def run(self, given: Mapping[str, Any], session: str) -> Run:
         """{generator, variant, prompt, seed, settings, edits, forced, without}: a new run."""
-        card, variant = _variant(given)
-        text = given.get("prompt") or ""
-        request = Request.check(
-            card,
-            variant=variant,
-            text=text[:LONGEST_TEXT] if isinstance(text, str) else text,
-            seed=given.get("seed"),
-            settings=_mapping(given.get("settings")),
-            edits=given.get("edits"),
-            forced=given.get("forced") or (),
-            attention=not given.get("without"),
-        )
+        card, request = read(given)
         return self.runs.start(card.name, request)
 
     @wish
