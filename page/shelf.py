@@ -6,6 +6,7 @@ An example is known by "example:GENERATOR/VARIANT/NAME", which is also the id of
 from __future__ import annotations
 
 import json
+import unicodedata
 import zipfile
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from generators.trace import Trace, TraceError, load_series
 from page.runs import Run
 
 PREFIX = "example:"
-LONGEST_LABEL = 22
+WIDEST_LABEL = 22  # columns
 KEPT = 24  # examples and series that stay in memory
 
 
@@ -72,8 +73,15 @@ def _describe(example: str, path: Path, _: int) -> dict[str, Any] | None:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_LABEL else line[: LONGEST_LABEL - 1].rstrip(" ,，.。") + "…"
+    """The first line, cut where it grows wider than a chip may be; a Chinese character is two columns wide."""
+    line = " ".join(text.strip().partition("\n")[0].split()).rstrip(",，.。")
+    kept, width = "", 0
+    for character in line:
+        width += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        if width > WIDEST_LABEL:
+            return kept.rstrip(" ,，.。") + "…"
+        kept += character
+    return kept
 
 
 @lru_cache(maxsize=KEPT)

@@ -415,7 +415,7 @@ def test_examples_are_listed_and_shown(counter: Counter, tmp_path: Path, monkeyp
     trace.save(tmp_path / "examples" / "1-frog.npz")
     (tmp_path / "examples" / "2-broken.npz").write_bytes(b"PK\x03\x04 cut short")
     (listed,) = shelf.listing("counter", "plain")
-    assert listed["id"] == "example:counter/plain/1-frog" and listed["label"].startswith("A frog") and len(listed["label"]) <= 22
+    assert listed["id"] == "example:counter/plain/1-frog" and listed["label"] == "A frog went walking th…"
 
     async def story() -> None:
         desk = Desk()
@@ -429,6 +429,20 @@ def test_examples_are_listed_and_shown(counter: Counter, tmp_path: Path, monkeyp
         assert "error" in (await all_of(desk.show(event({"example": "example:counter/plain/2-broken"}), wish())))[0][0]
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("The king", "The king"),
+        ("Once upon a time there was a king", "Once upon a time there…"),
+        ("明月松间照，清泉石上流。", "明月松间照，清泉石上流"),
+        ("春江花月夜春江花月夜春江", "春江花月夜春江花月夜春…"),
+        ("\n a  b \nc", "a b"),
+    ],
+)
+def test_a_label_is_one_line_that_fits(text: str, label: str) -> None:
+    assert shelf._short(text) == label
 
 
 def test_while_it_learned_is_sent_in_order(counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
