@@ -158,14 +158,13 @@ def run(given: argparse.Namespace) -> None:
         if not given.json:
             print(step.text, end="", flush=True)
     seconds = time.perf_counter() - began
-    seed = int(trace.steps[-1].facts.get("seed", request.seed))  # a word's hash, where the prompt is the seed
     if given.out:
         trace.save(given.out)
     output: str | None = trace.text if card.produces == "text" else None
     if trace.picture is not None:
         place = given.picture_out
         if place is None and not given.json:
-            place = Path(f"{card.name}-{seed}.png")
+            place = Path(f"{card.name}-{trace.seed}.png")
         if place:
             write_picture(place, trace.picture)
             output = str(place)
@@ -174,7 +173,7 @@ def run(given: argparse.Namespace) -> None:
             {
                 "name": card.name,
                 "variant": request.variant,
-                "seed": seed,
+                "seed": trace.seed,
                 "settings": dict(request.settings),
                 "output": output,
                 "steps": len(trace.steps),

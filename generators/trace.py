@@ -190,6 +190,11 @@ class Trace:
         return "".join(step.text for step in self.steps)
 
     @property
+    def seed(self) -> int:
+        """The seed that was used: the request's, or a word's hash where the prompt is the seed."""
+        return int(self.steps[-1].facts.get("seed", self.request.get("seed", 0))) if self.steps else int(self.request.get("seed", 0))
+
+    @property
     def picture(self) -> np.ndarray | None:
         """The last picture."""
         return next((step.picture for step in reversed(self.steps) if step.picture is not None), None)

@@ -51,7 +51,7 @@ def endpoints(desk: Desk) -> None:
         result = {
             "name": run.generator,
             "variant": request.variant,
-            "seed": request.seed,
+            "seed": trace.seed,
             "settings": dict(request.settings),
             "output": trace.text,
             "tokens": list(trace.tokens),

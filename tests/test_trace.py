@@ -86,6 +86,7 @@ def test_pictures_and_series(tmp_path):
     save_series(tmp_path / "learning.npz", {step: face(step) for step in (0, 10, 100)})
     series = load_series(tmp_path / "learning.npz")
     assert list(series) == [0, 10, 100]
+    assert face(1).seed == 0 and series[10].seed == 0
     assert (series[100].picture == 100).all() and series[10].steps[0].attentions[0].key == Grid(1, 1)
 
 
