@@ -86,7 +86,8 @@ function drawText(figure, view) {
     }
     const [box] = stage.boxes[word];
     const colour = boxed ? theme.onQuery : inks[Math.round(LEVELS * share * 0.92)] ?? (word < run.prompt && share < 0.25 ? theme.soft : theme.ink);
-    if (box && label.trim()) labels.push(() => figure.text(label.trim(), x0 + box.x, y0 + box.y + box.h * 0.77, { size, fill: colour }));
+    const own = isMark(label) ? Math.min(size, box ? box.h * 0.75 : size) : size; // marks are written small, as on the page
+    if (box && label.trim()) labels.push(() => figure.text(label.trim(), x0 + box.x, y0 + box.y + box.h * 0.77, { size: own, fill: colour }));
   });
   if (look) {
     const from = (stage.boxes[look.boxed[0]] || [])[0];
