@@ -25,6 +25,7 @@ test: .venv/ready-dev .venv/ready-browser
 check: .venv/ready-dev
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	rm -f page/*.pyi  # gradio writes them beside its components, and mypy would believe old ones
 	.venv/bin/mypy
 
 bench: .venv/ready-dev .venv/ready-browser .venv/bertviz

@@ -1,5 +1,5 @@
 /* The controls: they hold the request, keep it in the address, and send "run", "show" and "stop".
-   Given by gradio: element, props {choices, strings, space, value}, trigger, watch, server. */
+   Given by gradio: element, props {given, value}, trigger, watch, server. */
 
 const OURS = ["lang", "generator", "variant", "prompt", "seed", "settings", "edits", "forced", "without", "example"];
 const LONGEST_PROMPT = 4000; // characters that an address carries, from the end as generators read them
@@ -7,7 +7,7 @@ const LONGEST_LIST = 400; // chosen tokens that it carries
 const LONGEST_EDITS = 8000; // characters of the edits that it carries
 const PATIENCE = 2000; // ms after which a stopped run counts as over
 const HIGHEST_DICE = 999999;
-const { choices, strings, space } = props;
+const { choices, strings, space } = JSON.parse(props.given);
 
 const find = (selector) => element.querySelector(selector);
 const findAll = (selector) => [...element.querySelectorAll(selector)];

@@ -46,9 +46,7 @@ class Controls(gr.HTML):
             apply_default_css=False,
             elem_id="controls",
             server_functions=[problems],
-            choices=[_choice(card, variant) for card in generators.cards() for variant in card.variants],
-            strings=strings(),
-            space=os.environ.get("SPACE_ID", ""),
+            given=json.dumps(_given(), ensure_ascii=False),  # one string: Gradio compares every prop at every update, member by member
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -64,6 +62,12 @@ class Controls(gr.HTML):
 
     def get_block_name(self) -> str:
         return "html"
+
+
+def _given() -> dict[str, Any]:
+    """What the script needs to know, once."""
+    choices = [_choice(card, variant) for card in generators.cards() for variant in card.variants]
+    return {"choices": choices, "strings": strings(), "space": os.environ.get("SPACE_ID", "")}
 
 
 def _choice(card: Card, variant: Variant) -> dict[str, Any]:

@@ -205,7 +205,10 @@ class Desk:
                     yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
                     sent = count
                     if done:
-                        return
+                        break
+            if sent:  # Gradio sends the last message twice: let it be a small one
+                last = wire.message(run.trace, run.id, sent, 0, done=True, error=run.error)
+                yield last | {"turn": turn}, _status(run, True) | {"turn": turn}
         finally:
             if self._stop.get(session) is enough:
                 del self._stop[session]

@@ -166,9 +166,9 @@ const arriving = {
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
     this.state.follow = false;
     this.showPinned();
-    if (this.map) this.heads.draw(run, this.map);
+    this.drawHeads();
     this.showBranches();
-    this.render();
+    if (run.isPicture) this.refresh(); else this.render();
     this.speak();
     this.askRow();
     if (run.isPicture) this.askFilm(run);

@@ -225,12 +225,14 @@ function readAddress() {
   return wanted;
 }
 
+// Not more often than every `wait` ms, and never before what is on its way to the screen.
 function throttle(wait, action) {
   let last = 0, timer = 0;
   return () => {
-    const left = last + wait - performance.now();
-    if (left <= 0) { last = performance.now(); action(); }
-    else if (!timer) timer = setTimeout(() => { timer = 0; last = performance.now(); action(); }, left);
+    if (timer) return;
+    timer = requestAnimationFrame(() => {
+      timer = setTimeout(() => { timer = 0; last = performance.now(); action(); }, Math.max(0, last + wait - performance.now()));
+    });
   };
 }
 
