@@ -41,7 +41,7 @@ CARD = Card(
             title={"en": "Face", "zh": "脸"},
             icon="🙂",
             placeholder={"en": "Type your name, get your face", "zh": "输入名字，得到你的脸"},
-            pin=Pin("self", 0, head=None, query=137),
+            pin=Pin("self", 0, head=3, query=121),  # an eye: over 120 faces this head puts 82 % of its weight on the hair
             tries=(
                 Try(
                     question={"en": "What is your face?", "zh": "你的脸是什么样？"},
@@ -52,20 +52,20 @@ CARD = Card(
                     request={"prompt": "Ada"},
                 ),
                 Try(
-                    question={"en": "What if nobody may look?", "zh": "如果谁都不许看呢？"},
+                    question={"en": "Where does an eye look?", "zh": "眼睛的格子在看哪里？"},
                     look_for={
-                        "en": "The weighted sum is switched off; what is left is what convolutions alone can see nearby.",
-                        "zh": "加权和被关掉；剩下的是卷积只看附近时能画出的部分。",
+                        "en": "From the pinned eye, head 4 looks up at the hair, head 1 at the eye itself and the mouth.",
+                        "zh": "从固定的眼睛出发，第 4 个头看上方的头发，第 1 个头看眼睛本身和嘴。",
                     },
-                    request={"prompt": "Ada", "edits": [{"action": "off"}]},
+                    request={"prompt": "Lily"},
                 ),
                 Try(
-                    question={"en": "What if all cells count alike?", "zh": "如果所有格子同样重要呢？"},
+                    question={"en": "What if no cell may look?", "zh": "如果哪个格子都不许看呢？"},
                     look_for={
-                        "en": "Every weight is 1 in 256: each cell gets the same average instead of what it asked for.",
-                        "zh": "每个权重都是 1/256：每个格子得到同样的平均，而不是它所要找的。",
+                        "en": "The weighted sum is switched off: the face stays, but its outlines fray and the hair runs into the ground.",
+                        "zh": "加权和被关掉：脸还在，但轮廓散开，头发渗进背景。",
                     },
-                    request={"prompt": "Ada", "edits": [{"action": "uniform"}]},
+                    request={"prompt": "Nora", "edits": [{"action": "off"}]},
                 ),
             ),
         ),

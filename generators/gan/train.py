@@ -56,7 +56,16 @@ CREDITS = {
         "source": "https://www.figma.com/community/file/881358461963645496",
     }
 }
-EXAMPLES = {"ada": "Ada", "alan": "Alan", "kofi": "Kofi", "lucia": "Lucía", "mei": "Mei", "noor": "Noor", "xiaoming": "小明", "zoe": "Zoe"}
+EXAMPLES = {
+    "ada": "Ada",
+    "hugo": "Hugo",
+    "ivan": "Ivan",
+    "lily": "Lily",
+    "mei": "Mei",
+    "sara": "Sara",
+    "wangfang": "王芳",
+    "yara": "Yara",
+}
 """File → name whose face is stored with the model."""
 
 BATCH = 32
