@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Any
 
 import gradio as gr
@@ -38,7 +39,7 @@ def figures(language: str) -> str:
     rows = [row for card in generators.cards() for variant in card.variants for row in _rows(card.name, variant.name, language)]
     if not rows:
         return words["no_figures"]
-    head = [words["model"], words["figure"], words["with_attention_column"], words["without_attention_column"], words["better"]]
+    head = [words["model"], words["figure"], words["with_attention_column"], words["without_attention_column"], words["verdict"]]
     return "\n".join(["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]])
 
 
@@ -53,7 +54,28 @@ def _rows(name: str, variant: str, language: str) -> list[list[str]]:
 
 def _row(model: str, metric: str, given: dict[str, Any], words: Any) -> list[str]:
     better = words["lower"] if given.get("better") == "lower" else words["higher"]
-    return [model, f"`{metric}` {given.get('unit', '')}".strip(), *(_number(given.get(side)) for side in ("with", "without")), better]
+    cells = [_cell(given.get(side), given.get(f"{side}_seeds")) for side in ("with", "without")]
+    return [model, f"`{metric}` {given.get('unit', '')} ({better})", *cells, _verdict(given, words)]
+
+
+def _verdict(given: dict[str, Any], words: Any) -> str:
+    """Whether attention helped: by the means of the seeds where there are some, else by the shipped pair."""
+    pairs = [given.get(f"{side}_seeds") or [given.get(side)] for side in ("with", "without")]
+    if any(value is None for values in pairs for value in values):
+        return ""
+    (one, other), gap = map(fmean, pairs), max(map(_spread, pairs))
+    if abs(one - other) <= gap:
+        return str(words["undecided"])
+    return str(words["helps"] if (one < other) == (given.get("better") == "lower") else words["does_not_help"])
+
+
+def _cell(value: Any, seeds: Any) -> str:
+    """A figure; behind it mean and spread of the same figure over small models from other seeds."""
+    return _number(value) + (f" ({_number(fmean(seeds))} ± {_number(_spread(seeds))})" if seeds else "")
+
+
+def _spread(values: list[float]) -> float:
+    return stdev(values) if len(values) > 1 else 0.0
 
 
 def _number(value: Any) -> str:

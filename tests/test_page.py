@@ -520,7 +520,31 @@ def test_figures_come_from_the_cards(counter: Counter, tmp_path: Path, monkeypat
     assert figures("en") == controls.strings()["en"]["no_figures"]
     metric = {"with": 2.3456789, "without": None, "unit": "bits", "better": "lower", "n": 3}
     (tmp_path / "card.json").write_text(json.dumps({"metrics": {"bits_per_char": metric}}), encoding="utf-8")
-    assert "| `counter/plain` | `bits_per_char` bits | 2.346 | – | lower |" in figures("en")
+    assert "| `counter/plain` | `bits_per_char` bits (lower is better) | 2.346 | – |  |" in figures("en")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"with": 2.0, "without": 2.5, "better": "lower"}, "attention helps"),
+        ({"with": 2.0, "without": 2.5, "better": "higher"}, "attention does not help"),
+        (
+            {"with": 2.0, "without": 2.5, "better": "lower", "with_seeds": [2.0, 2.2], "without_seeds": [2.1, 2.2]},
+            "no difference beyond chance",
+        ),
+        (
+            {"with": 2.0, "without": 2.5, "better": "lower", "with_seeds": [2.4, 2.5], "without_seeds": [2.1, 2.2]},
+            "attention does not help",
+        ),
+    ],
+)
+def test_a_figure_says_whether_attention_helped(
+    counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], says: str
+) -> None:
+    monkeypatch.setattr(generators, "folders", lambda name: {"plain": tmp_path})
+    (tmp_path / "card.json").write_text(json.dumps({"metrics": {"m": given | {"unit": "bits"}}}), encoding="utf-8")
+    assert f"| {says} |" in figures("en")
+    assert "with_seeds" not in given or "(2.1 ± 0.1414)" in figures("en") or "(2.45 ± 0.07071)" in figures("en")
 
 
 def test_a_trace_of_nothing_can_be_told() -> None:
