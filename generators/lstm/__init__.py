@@ -179,7 +179,7 @@ class _Course:
             with watch(request.edits, step=index, first_query=position, detail=request.pin) as watcher:
                 logits, states = self.model.last(inputs, states)
             attentions = tuple(self._rows(each) for each in watcher.heard) if request.watched else ()
-            details = tuple(_detail(each) for each in watcher.heard if each.inside is not None)
+            details = tuple(_detail(each) for each in watcher.heard if each.inside is not None) if pinned else ()
             return logits[0].numpy(), states, attentions, details
 
     def _rows(self, heard: Heard) -> Attention:

@@ -9,7 +9,7 @@ TALES = Variant(
     title={"en": "Tale", "zh": "童话"},
     icon="📖",
     placeholder={"en": "Once upon a time there was a …", "zh": "故事的开头，用英文写，如 Once upon a time"},
-    pin=Pin("self", 0, head=None),
+    pin=Pin("self", 0, head=2),
     tries=(
         Try(
             question={"en": "When the king comes back, where does the model look?", "zh": "再次写到国王时，模型在看哪里？"},
@@ -95,7 +95,7 @@ CARD = Card(
         Setting(
             name="temperature",
             kind="float",
-            default=0.7,
+            default=0.6,
             low=0.0,
             high=2.0,
             step=0.05,

@@ -17,17 +17,31 @@ from generators.training import read_weights, snapshot_steps
 
 EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
     "tales_en": {
-        "once-upon-a-time": {"text": "Once upon a time", "seed": 1},
+        "the-wolf-and-the-fox": {"text": '"Who are you?" said the wolf.', "seed": 1, "settings": {"temperature": 0.5, "length": 80}},
+        "behind-the-door": {"text": "The princess opened the door and", "seed": 2, "settings": {"length": 110}},
+        "the-old-witch": {"text": "The old witch looked at the boy and said", "seed": 3, "settings": {"temperature": 0.5, "length": 90}},
+        "the-king-of-the-frog": {"text": "The frog jumped out of the water.", "seed": 2, "settings": {"temperature": 0.5, "length": 90}},
+        "the-giant-mouse": {
+            "text": "The Giant And The Mouse",
+            "seed": 3,
+            "settings": {"temperature": 0.5, "length": 90, "start": "title"},
+        },
+        "a-farmer-in-a-great-city": {"text": "Once upon a time", "seed": 1, "settings": {"temperature": 0.7, "length": 110}},
+        "a-poor-woodcutter": {
+            "text": "A poor woodcutter lived with his wife",
+            "seed": 2,
+            "settings": {"temperature": 0.5, "length": 90},
+        },
     },
     "poems_zh": {
         "a-flute-in-the-southern-hills": {"seed": 1, "settings": {"form": "7", "temperature": 0.8}},
-        "moss-on-the-water": {"text": "明月松间照", "seed": 2},
-        "to-an-old-friend": {"text": "明月松间照", "seed": 13},
+        "moss-on-the-water": {"text": "明月松间照", "seed": 2, "settings": {"temperature": 0.7}},
+        "to-an-old-friend": {"text": "明月松间照", "seed": 13, "settings": {"temperature": 0.7}},
         "farewell-to-a-friend": {"text": "送友人", "seed": 3, "settings": {"form": "5", "start": "title", "temperature": 0.8}},
         "autumn-night": {"text": "秋夜", "seed": 2, "settings": {"form": "7", "start": "title", "temperature": 0.8}},
         "from-yellow-crane-tower": {"text": "故人西辞黄鹤楼", "seed": 1, "settings": {"temperature": 0.8}},
-        "two-years-of-dreams": {"text": "白云", "seed": 2},
-        "plum-blossom": {"text": "梅花", "seed": 7, "settings": {"form": "7", "start": "title"}},
+        "two-years-of-dreams": {"text": "白云", "seed": 2, "settings": {"temperature": 0.7}},
+        "plum-blossom": {"text": "梅花", "seed": 7, "settings": {"form": "7", "start": "title", "temperature": 0.7}},
     },
 }
 """Variant → file name → what `Request.check` takes. The first of each is the one that is seen learning."""

@@ -55,7 +55,7 @@ RECIPES = {
     "poems_zh": Recipe(vocabulary=3500, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
-STUDY = Recipe(vocabulary=3500, embedding_dim=96, lstm_units=160, dropout=0.1, rates=(2e-3, 4e-3), minutes=1.2, probe=0.4)
+STUDY = Recipe(vocabulary=3500, embedding_dim=96, lstm_units=160, dropout=0.1, rates=(2e-3, 4e-3), minutes=0.9, probe=0.3)
 
 
 class DenseLoss(torch.autograd.Function):
