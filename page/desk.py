@@ -292,7 +292,11 @@ def _sentence() -> Iterator[dict[str, Any]]:
 
 def _heading(run: Run) -> dict[str, Any]:
     """What the view says about a run before its first step."""
-    heading = wire.heading(generators.card(run.generator), run.request, stored=run.id.startswith(shelf.PREFIX))
+    stored = run.id.startswith(shelf.PREFIX)
+    heading = wire.heading(generators.card(run.generator), run.request, stored=stored)
+    telling = next((each for step in run.trace.steps for each in step.details), None) if stored else None
+    if telling is not None:  # an example opens at the first row whose components it holds
+        heading["pin"] |= {"query": telling.query_index}
     return heading | {"learned": shelf.learning(run.generator, run.request.variant).is_file()}
 
 

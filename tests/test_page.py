@@ -423,6 +423,8 @@ def test_examples_are_listed_and_shown(counter: Counter, tmp_path: Path, monkeyp
         shown = await all_of(desk.show(event({"example": listed["id"]}), wish()))
         assert len(shown) == 2 and shown[0][0]["done"] and shown[0][0]["head"]["stored"]
         assert shown[0][0]["count"] == len(trace.steps)
+        held = [each.query_index for step in trace.steps for each in step.details]
+        assert shown[0][0]["head"]["pin"]["query"] == (held[0] if held else -1)
         branch = await all_of(desk.pick(event({"run": listed["id"], "step": 0, "id": 5}), wish()))
         assert branch[-1][1]["request"]["forced"] == [5]
         for wrong in ("example:counter/plain/none", "example:counter/plain/../../x", "example:", None, 5):
