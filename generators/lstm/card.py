@@ -12,33 +12,37 @@ TALES = Variant(
     pin=Pin("self", 0, head=2),
     tries=(
         Try(
-            question={"en": "When the king comes back, where does the model look?", "zh": "再次写到国王时，模型在看哪里？"},
+            question={"en": "Who is it that speaks? Where does the model look it up?", "zh": "是谁在说话？模型到哪里去查？"},
             look_for={
-                "en": "The row of the word before a name: the bright cells are earlier places of that name.",
-                "zh": "看人名前一个词的那一行：亮的格子是这个名字先前出现的地方。",
+                "en": "Stand at the first “said the”: head 3 gives 96 % to “wo” of the wolf in the prompt, and then, to go on, to “lf”.",
+                "zh": "停在第一个“said the”上：第 3 个头把 96% 给了提示里狼（wolf）的“wo”，下一步又给了“lf”。",
             },
-            request={"prompt": "Once upon a time there lived a king who had three sons.", "seed": 3, "settings": {"length": 96}},
+            request={"prompt": '"Who are you?" said the wolf.', "seed": 1, "settings": {"temperature": 0.5, "length": 80}},
         ),
         Try(
-            question={"en": "What happens to the tale if the attention is switched off?", "zh": "关掉注意力，故事会怎样？"},
+            question={"en": "What if that one head may not look?", "zh": "如果不让这个头看呢？"},
             look_for={
-                "en": "The same dice, other words: compare the candidates of each step with those of the plain run.",
-                "zh": "骰子相同，词却不同：把每一步的候选词与原来的比一比。",
+                "en": "The same dice with head 3 switched off: the sentences hold, but the wolf never comes back.",
+                "zh": "骰子不变，关掉第 3 个头：句子还通顺，狼却再也没有出现。",
             },
             request={
-                "prompt": "Once upon a time there lived a king who had three sons.",
-                "seed": 3,
-                "settings": {"length": 96},
-                "edits": [{"action": "off"}],
+                "prompt": '"Who are you?" said the wolf.',
+                "seed": 1,
+                "settings": {"temperature": 0.5, "length": 80},
+                "edits": [{"action": "off", "heads": [2]}],
             },
         ),
         Try(
-            question={"en": "What does it make of a title alone?", "zh": "只给一个标题，它会写什么？"},
+            question={"en": "How much of a title finds its way into the tale?", "zh": "标题里的词有多少进了故事？"},
             look_for={
-                "en": "Which words of the title come back, and how long the tale keeps looking at them.",
-                "zh": "标题里的哪些词会再出现，故事会回看它们多久。",
+                "en": "At “M” in “A Giant Mouse”, head 3 gives nearly everything to “ouse” in the title: it looks for what came next the last time.",
+                "zh": "在“A Giant Mouse”的“M”处，第 3 个头几乎全给了标题里的“ouse”：它在找上一次后面跟着什么。",
             },
-            request={"prompt": "The Fox and the Golden Bird", "seed": 1, "settings": {"start": "title", "length": 96}},
+            request={
+                "prompt": "The Giant And The Mouse",
+                "seed": 3,
+                "settings": {"start": "title", "temperature": 0.5, "length": 90},
+            },
         ),
     ),
 )
