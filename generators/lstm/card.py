@@ -35,7 +35,8 @@ TALES = Variant(
         Try(
             question={"en": "How much of a title finds its way into the tale?", "zh": "标题里的词有多少进了故事？"},
             look_for={
-                "en": "At “M” in “A Giant Mouse”, head 3 gives nearly everything to “ouse” in the title: it looks for what came next the last time.",
+                "en": "At “M” in “A Giant Mouse”, head 3 gives nearly everything to “ouse” in the title: "
+                "it looks for what came next the last time.",
                 "zh": "在“A Giant Mouse”的“M”处，第 3 个头几乎全给了标题里的“ouse”：它在找上一次后面跟着什么。",
             },
             request={

@@ -55,8 +55,8 @@ RECIPES = {
     "poems_zh": Recipe(vocabulary=3500, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
-STUDY = Recipe(vocabulary=3500, embedding_dim=96, lstm_units=160, dropout=0.1, rates=(2e-3, 4e-3), probe=0.3)
-STUDY_STEPS = 1500
+STUDY = Recipe(vocabulary=3500, embedding_dim=96, lstm_units=160, dropout=0.1, rates=(2e-3, 4e-3), batch=640, probe=0.2)
+STUDY_STEPS = 900
 
 
 class DenseLoss(torch.autograd.Function):
