@@ -113,8 +113,9 @@ def test_the_twin_is_as_large(sizes):
 
 def test_the_loss_in_parts_is_the_loss(monkeypatch):
     monkeypatch.setattr(DenseLoss, "PART", 3)
-    features, weight, bias = (torch.randn(size, requires_grad=True) for size in ((10, 6), (20, 6), (20,)))
-    targets = torch.randint(0, 20, (10,))
+    dice = torch.Generator().manual_seed(0)
+    features, weight, bias = (torch.randn(size, generator=dice).requires_grad_() for size in ((10, 6), (20, 6), (20,)))
+    targets = torch.randint(0, 20, (10,), generator=dice)
     targets[4] = IGNORED
     ours = DenseLoss.apply(features, weight, bias, targets)
     theirs = F.cross_entropy(F.linear(features, weight, bias), targets, ignore_index=IGNORED)
@@ -122,7 +123,7 @@ def test_the_loss_in_parts_is_the_loss(monkeypatch):
     for mine, exact in zip(
         torch.autograd.grad(ours, (features, weight, bias)), torch.autograd.grad(theirs, (features, weight, bias)), strict=True
     ):
-        assert torch.allclose(mine, exact, atol=2e-3)
+        assert (mine - exact).norm() < 0.01 * exact.norm(), "to the precision of bfloat16"
 
 
 # Tokens
@@ -264,7 +265,7 @@ def test_going_on_equals_not_stopping(own, tmp_path):
     text, out = own
     train(None, text=text, out=out, steps=4)
     for steps in (2, 4):
-        train(None, text=text, out=tmp_path / "parts", steps=steps, resume=True)
+        train(None, text=text, out=tmp_path / "parts", steps=steps, resume=steps == 4)
     whole, parts = (read_json(each / "card.json")["training"] for each in (out, tmp_path / "parts"))
     assert whole["steps"] == parts["steps"] == 4
     assert whole["validation_nats_per_token"] == pytest.approx(parts["validation_nats_per_token"], rel=0.05)
@@ -417,7 +418,9 @@ def test_every_row_is_scored_with_and_without_attention(folder):
     tales = train_module.evaluate("tales_en", data=folder)
     assert tales.keys() == {"bits_per_char"} and tales["bits_per_char"]["n"] == 1
     poems = train_module.evaluate("poems_zh", data=folder)
-    assert poems.keys() == {"bits_per_char", "bits_per_char_tang_quatrains", "well_formed"}
+    quatrains = "bits_per_char_tang_quatrains"
+    assert poems.keys() == {"bits_per_char", quatrains, f"{quatrains}_small_mean", f"{quatrains}_small_spread", "well_formed"}
+    assert poems[f"{quatrains}_small_mean"]["with"] == pytest.approx(np.mean(poems[quatrains]["with_seeds"]))
     assert poems["bits_per_char"]["n"] == 3 and poems["bits_per_char_tang_quatrains"]["n"] == 2
     assert len(poems["bits_per_char_tang_quatrains"]["with_seeds"]) == len(poems["bits_per_char_tang_quatrains"]["without_seeds"]) == 3
     assert poems["well_formed"]["with"] >= 0.95 and poems["well_formed"]["n"] == 200
