@@ -91,9 +91,10 @@ class Attention:
             raise TraceError(f"{self.kind}: weights are {shape}, axes say (H, {len(self.query)}, {len(self.key)})")
         if self.used is not None and self.used.shape != shape[:2]:
             raise TraceError(f"{self.kind}: used is {self.used.shape}, weights say {shape[:2]}")
-        sums = self.weights.sum(-1, dtype=np.float32)
+        sums = np.add.reduce(self.weights, axis=-1, dtype=np.float32)
         rows = sums.ravel().tolist()  # every step of every run comes here, most with a few rows: a list is quicker
-        if not rows or (max(rows) <= 1 + self.tolerance and min(rows) >= 1 - self.tolerance and self.weights.min() >= 0):
+        near = not rows or (max(rows) <= 1 + self.tolerance and min(rows) >= 1 - self.tolerance)
+        if near and (not rows or np.minimum.reduce(self.weights, axis=None) >= 0):
             return
         if not np.isfinite(sums).all() or (self.weights < 0).any():
             raise TraceError(f"{self.kind}: weights must be finite and not negative")

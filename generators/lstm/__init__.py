@@ -178,12 +178,12 @@ class _Course:
                 return logits[0].numpy(), states, (), ()
             with watch(request.edits, step=index, first_query=position, detail=request.pin) as watcher:
                 logits, states = self.model.last(inputs, states)
-            attentions = tuple(self._rows(each) for each in watcher.heard) if request.watched else ()
+            attentions = tuple([self._rows(each) for each in watcher.heard]) if request.watched else ()
             details = tuple(_detail(each) for each in watcher.heard if each.inside is not None) if pinned else ()
             return logits[0].numpy(), states, attentions, details
 
     def _rows(self, heard: Heard) -> Attention:
-        weights = heard.weights[0].numpy()  # (H, Q, K)
+        weights = heard.weights.numpy()[0]  # (H, Q, K)
         first, keys = heard.first_query, tuple(self.labels)
         query = Tokens(keys[first : first + weights.shape[1]])
         used = None if heard.used is None else heard.used.numpy()
