@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from statistics import fmean, stdev
 from typing import Any
 
 import gradio as gr
 
 import generators
+from generators.metrics import mean_and_spread
 from page.controls import LANGUAGES, strings
 
 LESSONS = Path(__file__).parent.parent / "assets" / "lessons"
@@ -63,19 +63,15 @@ def _verdict(given: dict[str, Any], words: Any) -> str:
     pairs = [given.get(f"{side}_seeds") or [given.get(side)] for side in ("with", "without")]
     if any(value is None for values in pairs for value in values):
         return ""
-    (one, other), gap = map(fmean, pairs), max(map(_spread, pairs))
-    if abs(one - other) <= gap:
+    (one, spread), (other, other_spread) = map(mean_and_spread, pairs)
+    if abs(one - other) <= max(spread, other_spread):
         return str(words["undecided"])
     return str(words["helps"] if (one < other) == (given.get("better") == "lower") else words["does_not_help"])
 
 
 def _cell(value: Any, seeds: Any) -> str:
     """A figure; behind it mean and spread of the same figure over small models from other seeds."""
-    return _number(value) + (f" ({_number(fmean(seeds))} ± {_number(_spread(seeds))})" if seeds else "")
-
-
-def _spread(values: list[float]) -> float:
-    return stdev(values) if len(values) > 1 else 0.0
+    return _number(value) + (" ({} ± {})".format(*map(_number, mean_and_spread(seeds))) if seeds else "")
 
 
 def _number(value: Any) -> str:

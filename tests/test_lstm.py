@@ -419,8 +419,7 @@ def test_every_row_is_scored_with_and_without_attention(folder):
     assert tales.keys() == {"bits_per_char"} and tales["bits_per_char"]["n"] == 1
     poems = train_module.evaluate("poems_zh", data=folder)
     quatrains = "bits_per_char_tang_quatrains"
-    assert poems.keys() == {"bits_per_char", quatrains, f"{quatrains}_small_mean", f"{quatrains}_small_spread", "well_formed"}
-    assert poems[f"{quatrains}_small_mean"]["with"] == pytest.approx(np.mean(poems[quatrains]["with_seeds"]))
+    assert poems.keys() == {"bits_per_char", quatrains, "well_formed"}
     assert poems["bits_per_char"]["n"] == 3 and poems["bits_per_char_tang_quatrains"]["n"] == 2
     assert len(poems["bits_per_char_tang_quatrains"]["with_seeds"]) == len(poems["bits_per_char_tang_quatrains"]["without_seeds"]) == 3
     assert poems["well_formed"]["with"] >= 0.95 and poems["well_formed"]["n"] == 200

@@ -189,9 +189,7 @@ def read_network(folder: Path, *, attention: bool = True) -> Generator:
         network = Generator(replace(Config.from_dict(config), attention=attention), plain=True)
         network.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError):
-        raise NotReady(
-            f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。"
-        ) from None
+        raise NotReady(f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。") from None
     return network.eval().requires_grad_(False)
 
 

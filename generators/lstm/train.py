@@ -28,7 +28,7 @@ from generators.lstm.corpus import IGNORED, Corpus, Row, Verse, collate, corpus_
 from generators.lstm.model import AttentionModel
 from generators.lstm.prompt import line_width
 from generators.lstm.tokens import Characters, Pieces
-from generators.metrics import bits_per_char, mean_and_spread, well_formed
+from generators.metrics import bits_per_char, well_formed
 from generators.training import Clock, read_json, read_weights, say, write_card, write_json, write_weights
 
 ROOT = Path(__file__).parents[2]
@@ -475,9 +475,7 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     found = {"bits_per_char": _compared(run, lambda model: _verse_bits(model, run, poems), len(poems), "bits")}
     if quatrains:
         row = _compared(run, lambda model: _verse_bits(model, run, quatrains), len(quatrains), "bits")
-        seeds = _seeds(run, generators.folders("lstm")[variant], quatrains)
-        found["bits_per_char_tang_quatrains"] = row | seeds
-        found |= _spread(seeds)
+        found["bits_per_char_tang_quatrains"] = row | _seeds(run, generators.folders("lstm")[variant], quatrains)
     written = min(200, limit or 200)
     share = [_share_well_formed(run, variant, written, each) if run.has(each) else None for each in (True, False)]
     found["well_formed"] = {"with": share[0], "without": share[1], "unit": "share", "better": "higher", "n": written}
@@ -523,18 +521,6 @@ def _seeds(run: Run, folder: Path, poems: Sequence[Document]) -> dict[str, list[
             model.load_state_dict(read_weights(path))
             figures[f"{name}_seeds"].append(_verse_bits(model, run, poems))
     return figures
-
-
-def _spread(seeds: dict[str, list[float]]) -> dict[str, dict[str, Any]]:
-    """Mean and sample standard deviation over the seeds, as figures of their own."""
-    if not seeds:
-        return {}
-    (mean, spread), (mean_without, spread_without) = mean_and_spread(seeds["with_seeds"]), mean_and_spread(seeds["without_seeds"])
-    shared = {"unit": "bits", "better": "lower", "n": len(seeds["with_seeds"])}
-    return {
-        "bits_per_char_tang_quatrains_small_mean": {"with": mean, "without": mean_without, **shared},
-        "bits_per_char_tang_quatrains_small_spread": {"with": spread, "without": spread_without, **shared},
-    }
 
 
 def _share_well_formed(run: Run, variant: str, count: int, attention: bool) -> float:
