@@ -314,7 +314,12 @@ def train(
         steps = read_json(out / "card.json").get("training", {}).get("steps")
     if minutes is None and steps is None:
         minutes = recipe.minutes
-    carry_out(Plan(recipe, corpus, vocabulary, out, attention, seed, minutes, steps), resume, start)
+    plan = Plan(recipe, corpus, vocabulary, out, attention, seed, minutes, steps)
+    carry_out(plan, resume, start)
+    if attention and text is None and out == found[variant] and variant in RECIPES:
+        from generators.lstm.record import record  # it runs what was learned
+
+        record(variant, out, plan.work)
 
 
 def carry_out(plan: Plan, resume: bool = False, start: Path | None = None) -> None:
