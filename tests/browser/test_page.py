@@ -49,7 +49,7 @@ def done(page: Page, other_than: str | None = None) -> str:
     """Wait until a run has ended; its id."""
     page.wait_for_function(
         """before => { const view = document.querySelector(".attention-view");
-        return view.dataset.done === "true" && view.dataset.run !== before }""",
+        return view?.dataset.done === "true" && view.dataset.run !== before }""",
         arg=other_than,
     )
     return run_of(page)
