@@ -100,7 +100,10 @@ def test_rows_name_their_tokens(model):
 
 def test_watching_changes_nothing(model):
     run, request = model
-    assert outcome(run.trace(request)) == outcome(run.trace(replace(request, watched=False)))
+    seen, unseen = run.trace(request), run.trace(replace(request, watched=False))
+    assert seen.forced == unseen.forced and seen.text == unseen.text
+    if seen.picture is not None:  # the fused kernel adds up in another order: 1e-5, which may round to the next of 255 levels
+        assert np.abs(seen.picture.astype(int) - unseen.picture).max() <= 1
     assert not any(step.attentions for step in run.generate(replace(request, watched=False)))
 
 
