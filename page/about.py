@@ -71,7 +71,7 @@ def _verdict(given: dict[str, Any], words: Any) -> str:
 
 def _cell(value: Any, seeds: Any) -> str:
     """A figure; behind it mean and spread of the same figure over small models from other seeds."""
-    return _number(value) + (" ({} ± {})".format(*map(_number, mean_and_spread(seeds))) if seeds else "")
+    return _number(value) + (" ({:.4g} ± {:.1g})".format(*mean_and_spread(seeds)) if seeds else "")
 
 
 def _number(value: Any) -> str:

@@ -156,7 +156,7 @@ const arriving = {
     const { query } = this.pinned;
     if (query >= 0 && query < map.queries && (run.isPicture || run.done)) return [query];
     if (run.isPicture) return [Math.floor(map.queries / 2)];
-    return [run.done && run.shown === run.steps.length ? lastWord(run, map) : map.queries - 1];
+    return [run.done && run.shown === run.steps.length ? lastWord(run, map.queries) : map.queries - 1];
   },
 
   finish(run) {
@@ -181,10 +181,10 @@ const arriving = {
 };
 
 // The last row that chose a word: not a mark, a space or a full stop.
-function lastWord(run, map) {
-  for (let row = map.queries - 1; row >= run.prompt; row--) {
+function lastWord(run, rows) {
+  for (let row = rows - 1; row >= run.prompt; row--) {
     const label = run.tokens[row + 1] ?? "";
     if (/[\p{L}\p{N}]/u.test(label) && !isMark(label)) return row;
   }
-  return map.queries - 1;
+  return rows - 1;
 }

@@ -106,7 +106,7 @@ class TextStage {
     const from = this.spans.length;
     for (let word = from; word < run.tokens.length; word++) this.append(run.tokens[word], word, word < run.prompt);
     if (run.tokens.length === from) return false;
-    const all = run.tokens.join("");
+    const all = run.tokens.filter((label) => !isMark(label)).join("");
     const dense = (all.match(/[\u3040-\u30ff\u3400-\u9fff]/g) || []).length;
     this.element.classList.toggle("av-poem", dense * 2 > all.replace(/\s/g, "").length);
     if (this.stop === undefined) this.rove(this.beside(-1, 1) ?? 0);

@@ -162,7 +162,8 @@ class View {
   // Without attention there is still a word to stand at, and others that could have come.
   paintPlain() {
     const { run, state } = this;
-    const row = run.shown ? (state.over?.row ?? state.pins[0] ?? run.tokens.length - 2) : -1;
+    const last = run.tokens.length - 1;
+    const row = run.shown ? (state.over?.row ?? state.pins[0] ?? (run.done ? lastWord(run, last) : last - 1)) : -1;
     this.text.paint({ weights: [], key: null, boxed: row >= 0 ? [run.wordOf(row)] : [], stood: null, arcs: [], reverse: false, top: 1 });
     this.showCandidates(row);
   }
