@@ -29,6 +29,7 @@ CAPACITY = 256 * 2**20  # bytes of weights and pictures that are kept
 TURN = 0.04  # seconds that a run may step before the next one has its turn
 PAUSE = 0.05  # seconds between two messages to one follower
 LONGEST = 90.0  # seconds of computing in one run, whatever its generator allows itself
+GRACE = 0.05  # seconds that a run waits for its next follower
 WORKERS = 2
 WARM_STEPS = 3
 
@@ -187,7 +188,7 @@ class Runs:
             model = await turn(self._loader, self.model, run.generator, run.request.variant)
             steps = model.generate(run.request)
             ended = False
-            while not ended and run.followers and run.computed < self._longest:
+            while not ended and run.computed < self._longest and await _followed(run):
                 made, ended, seconds = await turn(self._pool, _turn, steps, not run.trace.steps)
                 for step in made:
                     run.trace.add(step)
@@ -229,6 +230,13 @@ class Runs:
                     run.trace = run.trace.rounded()
                     run.size = run.trace.nbytes
                     over += run.size
+
+
+async def _followed(run: Run) -> bool:
+    """Whether somebody follows the run; one who asks for the same as the one who just left has GRACE seconds to take it over."""
+    if not run.followers:
+        await asyncio.sleep(GRACE)
+    return run.followers > 0
 
 
 def _key(name: str, request: Request, asked: Mapping[str, Any]) -> str:
