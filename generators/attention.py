@@ -246,7 +246,7 @@ class Watcher:
         for i, head in enumerate(head_list):
             for j, position in enumerate(query_list):
                 row = position - self.first_query
-                if 0 <= row < queries and i < max(heads, len(head_list)):
+                if 0 <= row < queries:
                     source = given[min(i, given.shape[0] - 1), min(j, given.shape[1] - 1)]
                     painted[:, head, row] = source
         painted = painted * allowed
