@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 import generators
 from generators.attention import watch
 from generators.base import BadInput, NotReady, Request
+from generators.corpus import IGNORED, Prose, Row, Verse, collate, prose_rows, verse_row
 from generators.data import Document
 from generators.edits import Edit
 from generators.lstm import LONGEST, Run, prompt, tokens
 from generators.lstm import train as train_module
-from generators.lstm.corpus import IGNORED, Prose, Row, Verse, collate, prose_rows, verse_row
 from generators.lstm.model import AttentionModel, CausalAttention
 from generators.lstm.train import DenseLoss, test_attention_model, train, train_attention_model
 from generators.stoplist import completes, is_listed

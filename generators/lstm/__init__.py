@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
+from generators import tokens
 from generators.base import BadInput, Generator, NotReady, Request
 from generators.edits import Kind
-from generators.lstm import tokens
 from generators.lstm.card import CARD
 from generators.lstm.prompt import read_prompt
 from generators.sampling import draw, ranked

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from generators.lstm.tokens import TEXT, TITLE, Characters, Pieces, form_token
 from generators.prompts import clean, strangers
+from generators.tokens import TEXT, TITLE, Characters, Pieces, form_token
 from generators.trace import Words
 
 LONGEST = 160  # tokens of a prompt

@@ -19,16 +19,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import generators
-from generators import training
+from generators import tokens, training
 from generators.base import BadInput, Request
+from generators.corpus import IGNORED, Corpus, Row, Verse, collate, corpus_of, learn_vocabulary, prose_rows, verse_row
 from generators.data import Document, read_poems, read_tales, read_text
-from generators.lstm import Run, tokens
+from generators.lstm import Run
 from generators.lstm.card import CARD
-from generators.lstm.corpus import IGNORED, Corpus, Row, Verse, collate, corpus_of, learn_vocabulary, prose_rows, verse_row
 from generators.lstm.model import AttentionModel
 from generators.lstm.prompt import line_width
-from generators.lstm.tokens import Characters, Pieces
 from generators.metrics import bits_per_char, well_formed
+from generators.tokens import Characters, Pieces
 from generators.training import Clock, read_json, read_weights, say, write_card, write_json, write_weights
 
 ROOT = Path(__file__).parents[2]

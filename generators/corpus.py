@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from generators.data import FORMS, Document, read_books, read_poems, read_tales, read_text, split_off, without_lines_of
-from generators.lstm.tokens import END, TEXT, TITLE, Characters, Pieces, Vocabulary, form_token
+from generators.tokens import END, TEXT, TITLE, Characters, Pieces, Vocabulary, form_token
 
 VALIDATION = 0.01  # share of the texts; for choosing learning rates and for progress
 WINDOW = 256  # tokens of a window of prose
