@@ -113,7 +113,7 @@ def attend_additive(query: Tensor, key: Tensor, value: Tensor, direction: Tensor
         return weighted_sum(distribute(scores, mask), value)
     if mask is not None:
         mask = mask.expand_as(scores).unsqueeze(1)
-    one_head = watcher.hear(name, query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scores.unsqueeze(1), mask)
+    one_head = watcher.hear(name, query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1), scores.unsqueeze(1), mask, direction)
     return one_head.squeeze(1)
 
 
@@ -128,6 +128,7 @@ class Inside:
     scores: Tensor  # (H, K), after edits; -inf where the query may not look
     weights: Tensor  # (H, K)
     context: Tensor  # (H, V)
+    direction: Tensor | None = None  # (D,), v of an additive score
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,9 @@ class Watcher:
     detail: int | None = None
     heard: list[Heard] = field(default_factory=list)
 
-    def hear(self, name: Name, query: Tensor, key: Tensor, value: Tensor, scores: Tensor, mask: Tensor | None) -> Tensor:
+    def hear(
+        self, name: Name, query: Tensor, key: Tensor, value: Tensor, scores: Tensor, mask: Tensor | None, direction: Tensor | None = None
+    ) -> Tensor:
         """Weights and context of one call, edited; reported in `heard`. scores: (B, H, Q, K). Returns (B, H, Q, V)."""
         edits = [edit for edit in self.edits if edit.reaches(*name, self.step)]
         used = None
@@ -171,7 +174,14 @@ class Watcher:
             if mask is not None:
                 scores = scores.masked_fill(~mask, -torch.inf)
             inside = Inside(
-                self.first_query + row, query[0, :, row], key[0], value[0], scores[0, :, row], weights[0, :, row], context[0, :, row]
+                self.first_query + row,
+                query[0, :, row],
+                key[0],
+                value[0],
+                scores[0, :, row],
+                weights[0, :, row],
+                context[0, :, row],
+                direction,
             )
         self.heard.append(Heard(name, weights, used, self.first_query, inside))
         return context

@@ -123,7 +123,8 @@ class Card:
 
     name: the folder's. accepts: of "text", "picture", "seed" (a picture generator's prompt is a word whose hash is the seed).
     produces: "text" or "picture". anatomy: the network's parts in order; attention's part is marked True.
-    twin: whether `without` ships. lesson: article section it stands for.
+    twin: whether `without` ships. claim: what the paper says of the figures by length in card.json (`NAME_len_FROM_TO`), beside which
+    the page draws them.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Card:
     settings: tuple[Setting, ...]
     anatomy: tuple[tuple[Words, bool], ...]
     twin: bool = True
+    claim: Words | None = None
 
     @property
     def default(self) -> str:
@@ -278,6 +280,10 @@ class Generator(ABC):
     @abstractmethod
     def generate(self, request: Request) -> Iterator[Step]:
         """Make text or a picture, step by step. Same request, same steps. Raises BadInput before the first step."""
+
+    def forecast(self, request: Request) -> tuple[Words, ...]:
+        """Sentences for the visitor before a run begins that takes unusually much: tokens, seconds, megabytes. Mostly none."""
+        return ()
 
     def trace(self, request: Request) -> Trace:
         """Run to the end and keep all."""

@@ -74,6 +74,8 @@ class Attention:
     weights: (H, Q, K) float, each row sums to 1. query: names the Q rows. key: names the K keys.
     first_query: position of the first row on the whole query axis.
     used: (H, Q) bool, False where the row was computed but its weighted sum switched off; None: all used.
+    places: of rows too long to keep whole, (H, Q, C) integers: the keys of the first C weights of each row, the strongest of it;
+    weights is then (H, Q, C + 1), the last one the sum of all others. None: every key has its weight.
     """
 
     kind: Kind
@@ -84,11 +86,15 @@ class Attention:
     first_query: int = 0
     used: np.ndarray | None = None
     tolerance: float = LIVE_TOLERANCE
+    places: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = self.weights.shape
-        if len(shape) != 3 or shape[1:] != (len(self.query), len(self.key)):
-            raise TraceError(f"{self.kind}: weights are {shape}, axes say (H, {len(self.query)}, {len(self.key)})")
+        keys = len(self.key) if self.places is None else self.places.shape[-1] + 1
+        if len(shape) != 3 or shape[1:] != (len(self.query), keys):
+            raise TraceError(f"{self.kind}: weights are {shape}, axes say (H, {len(self.query)}, {keys})")
+        if self.places is not None:
+            self._check_places(self.places)
         if self.used is not None and self.used.shape != shape[:2]:
             raise TraceError(f"{self.kind}: used is {self.used.shape}, weights say {shape[:2]}")
         sums = np.add.reduce(self.weights, axis=-1, dtype=np.float32)
@@ -100,9 +106,33 @@ class Attention:
             raise TraceError(f"{self.kind}: weights must be finite and not negative")
         raise TraceError(f"{self.kind}: a row of weights sums to {sums.flat[np.abs(sums - 1).argmax()]:.5f}, not 1")
 
+    def _check_places(self, places: np.ndarray) -> None:
+        if places.shape[:2] != self.weights.shape[:2] or not np.issubdtype(places.dtype, np.integer):
+            raise TraceError(f"{self.kind}: places are {places.dtype} {places.shape}, weights say {self.weights.shape[:2]}")
+        if places.size and not 0 <= int(places.min()) <= int(places.max()) < len(self.key):
+            raise TraceError(f"{self.kind}: places go from {places.min()} to {places.max()}, there are {len(self.key)} keys")
+
     @property
     def heads(self) -> int:
         return int(self.weights.shape[0])
+
+    def strongest(self, count: int) -> Attention:
+        """The same with only the `count` strongest keys of each row, the others summed; itself where it has no more keys than that."""
+        if self.places is not None or len(self.key) <= count:
+            return self
+        places = np.argpartition(-self.weights, count - 1, axis=-1)[..., :count].astype(np.uint32)  # (H, Q, C)
+        kept = np.take_along_axis(self.weights, places.astype(np.int64), -1)
+        others = np.maximum(0, self.weights.sum(-1, keepdims=True) - kept.sum(-1, keepdims=True))
+        return replace(self, weights=np.concatenate([kept, others.astype(kept.dtype)], -1), places=places)
+
+    def dense(self) -> np.ndarray:
+        """(H, Q, K) weights by key; where only the strongest were kept (H, Q, K + 1), the last the sum of the others."""
+        if self.places is None:
+            return self.weights
+        whole = np.zeros((*self.weights.shape[:2], len(self.key) + 1), self.weights.dtype)
+        np.put_along_axis(whole, self.places.astype(np.int64), self.weights[..., :-1], -1)
+        whole[..., -1] = self.weights[..., -1]
+        return whole
 
 
 @dataclass(frozen=True)
@@ -119,7 +149,7 @@ class Detail:
     """The three components for one query in one attention: the model's own numbers.
 
     query: (H, D). key: (H, K, D). value: (H, K, V). scores: (H, K), -inf where it may not look. weights: (H, K).
-    context: (H, V), the weighted sum.
+    context: (H, V), the weighted sum. direction: (D,), v of an additive score vᵀ tanh(q + k); None: the score is q·k/√D.
     """
 
     kind: Kind
@@ -131,6 +161,20 @@ class Detail:
     scores: np.ndarray
     weights: np.ndarray
     context: np.ndarray
+    direction: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Beam:
+    """One of the hypotheses that a beam search kept: its text so far and the logarithm (base e) of its probability.
+
+    chosen: whether the run's own text begins with it. ended: whether it is complete.
+    """
+
+    text: str
+    score: float
+    chosen: bool = False
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +183,7 @@ class Step:
 
     text: the piece of output text that became whole with this step. prompt: labels of what was read (step 0).
     chosen, candidates: the next token, and those that could have been (most likely first, the chosen one among them).
+    beams: the hypotheses after this step, best first, where a beam search runs.
     picture: (height, width, 3) uint8. facts: named numbers of this step, as SAGAN's γ. notes: sentences for the visitor.
     stop: why the run ended: "length", "end", "stopped"; empty while it goes on.
     """
@@ -154,6 +199,7 @@ class Step:
     notes: tuple[Words, ...] = ()
     details: tuple[Detail, ...] = ()
     stop: str = ""
+    beams: tuple[Beam, ...] = ()
 
 
 @dataclass
@@ -209,19 +255,23 @@ class Trace:
         """One whole map, its rows gathered from the steps.
 
         Returns (H, Q, K), or (Q, K) for one head; a row with fewer keys than the last ends in zeros. Where a step computed rows
-        anew (diffusion), the later ones count; `step` takes that step's alone. Raises TraceError if there is none.
+        anew (diffusion), the later ones count; `step` takes that step's alone. Where only the strongest keys of long rows were kept
+        there is one column more, the sum of the others. Raises TraceError if there is none.
         """
         steps = self.steps if step is None else self.steps[step : step + 1]
         parts = [each for s in steps for each in s.attentions if (each.kind, each.layer) == (kind, layer)]
         if not parts:
             raise TraceError(f"there is no {kind} map of layer {layer}")
         queries = max(part.first_query + part.weights.shape[1] for part in parts)
-        keys = max(part.weights.shape[2] for part in parts)
-        whole = np.zeros((parts[0].heads, queries, keys), np.float32)
+        keys = max(len(part.key) for part in parts)
+        whole = np.zeros((parts[0].heads, queries, keys + any(part.places is not None for part in parts)), np.float32)
         for part in parts:
-            rows = slice(part.first_query, part.first_query + part.weights.shape[1])
+            rows, length = slice(part.first_query, part.first_query + part.weights.shape[1]), len(part.key)
+            dense = part.dense()
             whole[:, rows] = 0
-            whole[:, rows, : part.weights.shape[2]] = part.weights
+            whole[:, rows, :length] = dense[..., :length]
+            if part.places is not None:
+                whole[:, rows, -1] = dense[..., -1]
         if head is None:
             return whole
         if not 0 <= head < whole.shape[0]:
@@ -239,8 +289,8 @@ class Trace:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that it holds."""
-        arrays = (a.weights for s in self.steps for a in s.attentions)
-        return sum(a.nbytes for a in arrays) + sum(s.picture.nbytes for s in self.steps if s.picture is not None)
+        arrays = (array for s in self.steps for a in s.attentions for array in (a.weights, a.places) if array is not None)
+        return sum(array.nbytes for array in arrays) + sum(s.picture.nbytes for s in self.steps if s.picture is not None)
 
     def save(self, path: Path | str) -> None:
         """Write as .npz: weights in float16, the rest as JSON; no pickles."""
@@ -276,7 +326,7 @@ def load_series(path: Path | str) -> dict[int, Trace]:
         raise TraceError(f"{Path(path).name} is not a stored run") from error
 
 
-_DETAIL_ARRAYS = ("query", "key", "value", "scores", "weights", "context")
+_DETAIL_ARRAYS = ("query", "key", "value", "scores", "weights", "context", "direction")
 
 
 def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -301,10 +351,12 @@ def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             "first_query": given.first_query,
             "weights": keep(given.weights, np.float16),
             "used": None if given.used is None else keep(given.used),
+            **({} if given.places is None else {"places": keep(given.places)}),
         }
 
     def detail(given: Detail) -> dict[str, Any]:
-        arrays_of = {part: keep(getattr(given, part), np.float16) for part in _DETAIL_ARRAYS}
+        parts = [part for part in _DETAIL_ARRAYS if getattr(given, part) is not None]
+        arrays_of = {part: keep(getattr(given, part), np.float16) for part in parts}
         return {"kind": given.kind, "layer": given.layer, "query_index": given.query_index, **arrays_of}
 
     steps = [
@@ -319,6 +371,7 @@ def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             "stop": step.stop,
             "attentions": [attention(each) for each in step.attentions],
             "details": [detail(each) for each in step.details],
+            **({"beams": [[beam.text, beam.score, beam.chosen, beam.ended] for beam in step.beams]} if step.beams else {}),
         }
         for step in trace.steps
     ]
@@ -344,10 +397,11 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
             first_query=a["first_query"],
             used=None if a["used"] is None else arrays[a["used"]],
             tolerance=STORED_TOLERANCE,
+            places=arrays[a["places"]] if "places" in a else None,
         )
 
     def detail(d: Mapping[str, Any]) -> Detail:
-        parts = {part: arrays[d[part]].astype(np.float32) for part in _DETAIL_ARRAYS}
+        parts = {part: arrays[d[part]].astype(np.float32) for part in _DETAIL_ARRAYS if part in d}
         return Detail(kind=d["kind"], layer=d["layer"], query_index=d["query_index"], **parts)
 
     steps = [
@@ -363,6 +417,7 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
             notes=tuple(step["notes"]),
             details=tuple(detail(each) for each in step["details"]),
             stop=step["stop"],
+            beams=tuple(Beam(*each) for each in step.get("beams", ())),
         )
         for index, step in enumerate(given)
     ]

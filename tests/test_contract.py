@@ -180,7 +180,10 @@ def test_details_are_the_rows_own(model):
         scores = np.exp(detail.scores - detail.scores.max(-1, keepdims=True))
         assert np.allclose(scores / scores.sum(-1, keepdims=True), detail.weights, atol=1e-4)
         assert np.allclose(np.einsum("hk,hkv->hv", detail.weights, detail.value), detail.context, atol=1e-4)
-        scaled = np.einsum("hd,hkd->hk", detail.query, detail.key) / np.sqrt(detail.query.shape[-1])
+        if detail.direction is None:
+            scaled = np.einsum("hd,hkd->hk", detail.query, detail.key) / np.sqrt(detail.query.shape[-1])
+        else:
+            scaled = np.tanh(detail.query[:, None] + detail.key) @ detail.direction
         seen = np.isfinite(detail.scores)
         assert np.allclose(scaled[seen], detail.scores[seen], atol=1e-3)
     with pytest.raises(BadInput):
