@@ -6,21 +6,22 @@ Letters: B rows of a batch, T tokens of a row.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from generators.data import FORMS, Document, read_books, read_poems, read_tales, read_text, split_off, without_lines_of
 from generators.tokens import END, TEXT, TITLE, Characters, Pieces, Vocabulary, form_token
+from generators.training import IGNORED
 
 VALIDATION = 0.01  # share of the texts; for choosing learning rates and for progress
 WINDOW = 256  # tokens of a window of prose
-IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,21 @@ class Corpus(Protocol):
 
 
 class Prose:
-    """Texts one after the other, read in windows at random places."""
+    """Texts one after the other, read at random places in windows of one of the lengths `windows`, each as often as it stands there."""
 
-    def __init__(self, texts: Sequence[Document], validation: Sequence[Document], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        texts: Sequence[Document],
+        validation: Sequence[Document],
+        vocabulary: Vocabulary,
+        windows: Sequence[int] = (WINDOW, WINDOW // 2),  # shorter ones make more rows, which a processor likes
+    ) -> None:
+        self._windows = windows
         self._stream = np.concatenate([_prose_ids(text, vocabulary, titled=True) for text in texts])
         self.validation = [row for text in validation for row in prose_rows(text, vocabulary)]
 
     def batch(self, progress: float, dice: np.random.Generator, size: int) -> list[Row]:
-        window = WINDOW if dice.random() < 0.5 else WINDOW // 2  # shorter ones make more rows, which a processor likes
+        window = self._windows[int(dice.random() * len(self._windows))]
         length = min(window + 1, len(self._stream))
         starts = dice.integers(0, len(self._stream) - length + 1, max(1, size // window))
         return [Row(self._stream[start : start + length]) for start in starts]
@@ -122,12 +130,37 @@ def collate(rows: Sequence[Row], where: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(inputs).to(where), torch.from_numpy(targets).to(where)
 
 
-def corpus_of(variant: str, data: Path | None, text: Path | None, vocabulary: Vocabulary) -> Corpus:
-    """What a variant learns from: a data folder, or one text file."""
+@torch.inference_mode()
+def nats(logits_of: Callable[[Tensor], Tensor], rows: Iterable[Row], where: torch.device, batch: int = 8192) -> tuple[float, int]:
+    """(−Σ ln p over all predicted tokens, their number). logits_of: ids (B, T) → (B, T, N). batch: tokens. Padding does not count."""
+    total, count = 0.0, 0
+    for part in _batches(sorted(rows, key=lambda row: len(row.ids)), batch):
+        inputs, targets = collate(part, where)
+        logits = logits_of(inputs).float()
+        total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
+        count += int((targets != IGNORED).sum())
+    return total, count
+
+
+def _batches(rows: Sequence[Row], batch: int) -> Iterable[list[Row]]:
+    part: list[Row] = []
+    for row in rows:
+        if part and (len(part) + 1) * len(row.ids) > batch:
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part
+
+
+def corpus_of(
+    variant: str, data: Path | None, text: Path | None, vocabulary: Vocabulary, windows: Sequence[int] = (WINDOW, WINDOW // 2)
+) -> Corpus:
+    """What a variant learns from: a data folder, or one text file. windows: see Prose."""
     if text is not None:
         whole = read_text(text)[0].text
         cut = whole.rfind("\n", 0, int(len(whole) * 0.95)) + 1 or int(len(whole) * 0.95)
-        return Prose([Document(whole[:cut])], [Document(whole[cut:] or whole)], vocabulary)
+        return Prose([Document(whole[:cut])], [Document(whole[cut:] or whole)], vocabulary, windows)
     assert data is not None
     if variant == "tang":  # for the seed study
         tang, tang_validation = split_off(read_poems(data, "tang_regular"), VALIDATION)
@@ -137,7 +170,7 @@ def corpus_of(variant: str, data: Path | None, text: Path | None, vocabulary: Vo
         tang, tang_validation = split_off(read_poems(data, "tang_regular"), VALIDATION)
         return Verse(song, tang, [*song_validation, *tang_validation], vocabulary)
     tales, validation = split_off(read_tales(data), 2 * VALIDATION)
-    return Prose([*without_lines_of(read_books(data), validation), *tales], validation, vocabulary)
+    return Prose([*without_lines_of(read_books(data), validation), *tales], validation, vocabulary, windows)
 
 
 def learn_vocabulary(variant: str, data: Path | None, text: Path | None, count: int) -> Characters | Pieces:
