@@ -123,8 +123,8 @@ class Card:
 
     name: the folder's. accepts: of "text", "picture", "seed" (a picture generator's prompt is a word whose hash is the seed).
     produces: "text" or "picture". anatomy: the network's parts in order; attention's part is marked True.
-    twin: whether `without` ships. claim: what the paper says of the figures by length in card.json (`NAME_len_FROM_TO`), beside which
-    the page draws them.
+    network: its short name, before the chips of its variants. twin: whether `without` ships. claim: what the paper says of the figures
+    by length in card.json (`NAME_len_FROM_TO`), beside which the page draws them.
     """
 
     name: str
@@ -137,6 +137,7 @@ class Card:
     anatomy: tuple[tuple[Words, bool], ...]
     twin: bool = True
     claim: Words | None = None
+    network: Words | None = None
 
     @property
     def default(self) -> str:

@@ -93,6 +93,7 @@ CARD = Card(
         ({"en": "Picture", "zh": "图片"}, False),
     ),
     twin=False,
+    network={"en": "GAN", "zh": "GAN"},
 )
 
 

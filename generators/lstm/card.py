@@ -172,4 +172,5 @@ CARD = Card(
         ({"en": "Attention", "zh": "注意力"}, True),
         ({"en": "Dense", "zh": "全连接层"}, False),
     ),
+    network={"en": "LSTM", "zh": "LSTM"},
 )
