@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from generators.base import NotReady
 
@@ -135,6 +135,12 @@ class Pieces:
         tokenizer.train_from_iterator(texts, trainer)
         return cls(tokenizer.to_str())
 
+    @property
+    def content(self) -> dict[str, Any]:
+        """The tokenizer as `tokenizers` serializes it, parsed."""
+        content: dict[str, Any] = json.loads(self._tokenizer.to_str())
+        return content
+
     @cached_property
     def pieces(self) -> list[bytes]:
         byte_of = _byte_of_sign()
@@ -155,9 +161,73 @@ class Pieces:
         return cls((folder / cls.file).read_text("utf-8"))
 
 
-def load(folder: Path) -> Characters | Pieces:
+class Shared:
+    """Either kind as a tokenizer of `transformers`: the same ids, special tokens among them, in the files that AutoTokenizer reads."""
+
+    file = "tokenizer.json"
+    settings_file = "tokenizer_config.json"
+
+    def __init__(self, serialized: str) -> None:
+        from tokenizers import Tokenizer
+
+        self._serialized = serialized
+        content = json.loads(serialized)
+        signs = sorted(content["model"]["vocab"], key=content["model"]["vocab"].__getitem__)
+        byte_of = None if content["model"]["byte_fallback"] else _byte_of_sign()
+        self.pieces = [*(b"" for _ in SPECIALS), *(_bytes_of(sign, byte_of) for sign in signs[len(SPECIALS) :])]
+        content["added_tokens"] = []  # a text that spells one is not one
+        self._tokenizer = Tokenizer.from_str(json.dumps(content))
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of(cls, vocabulary: Characters | Pieces) -> Shared:
+        """The same tokens under the same ids."""
+        added = [
+            {"id": index, "content": name, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+            for index, name in enumerate(SPECIALS)
+        ]
+        specials = {name: index for index, name in enumerate(SPECIALS)}
+        if isinstance(vocabulary, Pieces):
+            content = vocabulary.content
+            shifted = {sign: len(SPECIALS) + index for sign, index in content["model"]["vocab"].items()}
+            content["model"]["vocab"] = specials | shifted
+        else:
+            from tokenizers import Tokenizer, decoders, models
+
+            signs = [*(f"<0x{byte:02X}>" for byte in range(256)), *vocabulary.characters]
+            tokenizer = Tokenizer(
+                models.BPE(specials | {sign: len(SPECIALS) + index for index, sign in enumerate(signs)}, [], byte_fallback=True)
+            )
+            tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+            content = json.loads(tokenizer.to_str())
+        return cls(json.dumps(content | {"added_tokens": added}, ensure_ascii=False))
+
+    def encode(self, text: str) -> list[int]:
+        with self._lock:
+            return list(self._tokenizer.encode(text.encode("utf-8", "replace").decode(), add_special_tokens=False).ids)
+
+    def save(self, folder: Path) -> None:
+        (folder / self.file).write_text(self._serialized, encoding="utf-8")
+        settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": SPECIALS[END], "clean_up_tokenization_spaces": False}
+        (folder / self.settings_file).write_text(json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Shared:
+        return cls((folder / cls.file).read_text("utf-8"))
+
+
+def _bytes_of(sign: str, byte_of: dict[str, int] | None) -> bytes:
+    """What a token of a serialized tokenizer writes. byte_of: GPT-2's signs; None where bytes are written <0x00> to <0xFF>."""
+    if byte_of is not None:
+        return bytes(byte_of[each] for each in sign)
+    return bytes([int(sign[3:5], 16)]) if len(sign) == 6 and sign.startswith("<0x") else sign.encode()
+
+
+def load(folder: Path) -> Characters | Pieces | Shared:
     """The vocabulary of a model's folder. Raises NotReady if the file is missing or cut short."""
-    kind = Characters if (folder / Characters.file).is_file() else Pieces
+    kind: type[Characters | Pieces | Shared] = Characters if (folder / Characters.file).is_file() else Pieces
+    if (folder / Shared.settings_file).is_file():
+        kind = Shared
     try:
         return kind.load(folder)
     except Exception:  # tokenizers raises bare Exception for a file cut short
