@@ -3,7 +3,8 @@
 Every attention of every model calls `attend` (or `attend_additive`). Nobody listening, it takes torch's fused kernel.
 Inside `watch(…)` the three components run one after the other, each call reports what it used, and edits apply.
 
-Letters: B batch, H heads, Q queries, K keys, D features of query and key, V features of a value, A features of an additive score.
+Letters: B batch, H heads, G heads of keys and values (mostly H; else G divides H, and H/G consecutive heads share one), Q queries,
+K keys, D features of query and key, V features of a value, A features of an additive score.
 
 `watch` is entered and left inside one step of a generator, never across a `yield`: the page steps a generator by a new
 thread and a new copied context each time, and a context variable held across a yield would be gone at the second step.
@@ -32,11 +33,11 @@ def relevance(
 ) -> Tensor:
     """Scores q·kᵀ/√d of every query with every key.
 
-    query: (B, H, Q, D). key: (B, H, K, D). bias: added, broadcast to (B, H, Q, K), as T5's positions. Returns (B, H, Q, K).
+    query: (B, H, Q, D). key: (B, G, K, D). bias: added, broadcast to (B, H, Q, K), as T5's positions. Returns (B, H, Q, K).
     scale replaces 1/√D. softcap bounds the scores by cap·tanh(scores/cap), as in Gemma 2.
     Vaswani et al. 2017, section 3.2.1, equation 1, inside the softmax.
     """
-    scores = query @ key.mT * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)  # (B, H, Q, K)
+    scores = _by_head(query, key.mT) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)  # (B, H, Q, K)
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     return scores if bias is None else scores + bias
@@ -64,8 +65,18 @@ def distribute(scores: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def weighted_sum(weights: Tensor, value: Tensor) -> Tensor:
-    """Context: the values, weighted. weights: (…, Q, K). value: (…, K, V). Returns (…, Q, V)."""
-    return weights @ value
+    """Context: the values, weighted. weights: (B, H, Q, K). value: (B, G, K, V). Returns (B, H, Q, V)."""
+    return _by_head(weights, value)
+
+
+def _by_head(rows: Tensor, shared: Tensor) -> Tensor:
+    """rows (…, H, Q, I) @ shared (…, G, I, J) -> (…, H, Q, J). Heads that share are one product of more rows: nothing is copied.
+
+    Ainslie et al. 2023, "GQA", section 2.2.
+    """
+    if rows.dim() < 4 or rows.shape[-3] == shared.shape[-3]:
+        return rows @ shared
+    return (rows.unflatten(-3, (shared.shape[-3], -1)).flatten(-3, -2) @ shared).view(*rows.shape[:-1], shared.shape[-1])
 
 
 def causal_mask(queries: int, keys: int, device: torch.device | None = None) -> Tensor:
@@ -86,7 +97,7 @@ def attend(
 ) -> Tensor:
     """Dot-product attention: softmax(q·kᵀ/√d)·v over the allowed keys.
 
-    query: (B, H, Q, D). key: (B, H, K, D). value: (B, H, K, V). mask: broadcasts to (B, H, Q, K), True where a query may look.
+    query: (B, H, Q, D). key: (B, G, K, D). value: (B, G, K, V). mask: broadcasts to (B, H, Q, K), True where a query may look.
     name: where in its model this attention stands. Returns (B, H, Q, V).
     Vaswani et al. 2017, section 3.2.1, equation 1.
     """
@@ -94,7 +105,8 @@ def attend(
     if watcher is None and softcap is None:
         if bias is not None and mask is not None:
             mask = bias.masked_fill(~mask, -torch.inf)
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=bias if mask is None else mask, scale=scale)
+        grouped = query.shape[1] != key.shape[1]
+        return F.scaled_dot_product_attention(query, key, value, bias if mask is None else mask, scale=scale, enable_gqa=grouped)
     scores = relevance(query, key, scale=scale, softcap=softcap, bias=bias)
     if watcher is None:
         return weighted_sum(distribute(scores, mask), value)
@@ -173,11 +185,12 @@ class Watcher:
         if row is not None and 0 <= row < query.shape[2]:
             if mask is not None:
                 scores = scores.masked_fill(~mask, -torch.inf)
+            groups = query.shape[1] // key.shape[1]
             inside = Inside(
                 self.first_query + row,
                 query[0, :, row],
-                key[0],
-                value[0],
+                key[0].repeat_interleave(groups, 0),
+                value[0].repeat_interleave(groups, 0),
                 scores[0, :, row],
                 weights[0, :, row],
                 context[0, :, row],

@@ -2,9 +2,12 @@
 
     model = watchable(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32))
     with watch() as watcher: model(…)      # watcher.heard: every attention, named by kind and layer
+    cache = GrowingCache()                 # model(new, past_key_values=cache, use_cache=True): only the rows of the new tokens
 
 Registered under AttentionInterface and under AttentionMaskInterface: without the second no causal or sliding-window mask
 would arrive, and the logits would be silently wrong.
+
+Letters: B batch, H heads, G heads of keys and values, Q queries, K keys, D features.
 """
 
 from __future__ import annotations
@@ -12,9 +15,11 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
-from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
-from transformers.masking_utils import eager_mask
+from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache, PreTrainedModel
+from transformers.cache_utils import Cache, DynamicLayer
+from transformers.masking_utils import sdpa_mask
 
 from generators.attention import Name, attend
 
@@ -36,23 +41,70 @@ def attend_pretrained(
 ) -> tuple[Tensor, None]:
     """`attend` with the signature of transformers' AttentionInterface.
 
-    query: (B, H, Q, D). key, value: (B, G, K, D), G divides H (grouped queries). attention_mask: (B, 1, Q, K), 0 where a query may
-    look, the lowest number elsewhere; every query must have a key that it may look at, so batches are padded on the right.
-    softcap: Gemma 2. position_bias: T5, broadcasts to (B, H, Q, K). Returns (B, Q, H, D).
+    query: (B, H, Q, D). key, value: (B, G, K, D), G divides H (grouped queries). attention_mask: (B, 1, Q, K), True or 0 where a
+    query may look, False or the lowest number elsewhere; every query must have a key that it may look at, so batches are padded on
+    the right. softcap: Gemma 2. position_bias: T5, broadcasts to (B, H, Q, K). Returns (B, Q, H, D).
     """
     if dropout:
         raise ValueError("attention dropout is for training: there take transformers' own sdpa")
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)
-    mask = None if attention_mask is None else attention_mask[..., : key.shape[-2]] == 0
+    if attention_mask is not None:
+        attention_mask = attention_mask[..., : key.shape[-2]]
+        if attention_mask.dtype != torch.bool:
+            attention_mask = attention_mask == 0
     name = cast(Name, module.attention_lab)
-    context = attend(query, key, value, name=name, mask=mask, scale=scaling, softcap=softcap, bias=position_bias)
+    context = attend(query, key, value, name=name, mask=attention_mask, scale=scaling, softcap=softcap, bias=position_bias)
     return context.transpose(1, 2).contiguous(), None
 
 
+def visible(*, q_length: int, allow_is_causal_skip: bool = True, **how: Any) -> Tensor | None:
+    """The mask in the signature of transformers' AttentionMaskInterface: (B, 1, Q, K), True where a query may look.
+
+    None where a single new token may look at everything: making a mask takes longer than its attention.
+    """
+    return cast(Tensor | None, sdpa_mask(q_length=q_length, allow_is_causal_skip=allow_is_causal_skip and q_length == 1, **how))
+
+
 AttentionInterface.register(NAME, attend_pretrained)
-AttentionMaskInterface.register(NAME, eager_mask)
+AttentionMaskInterface.register(NAME, visible)
+
+
+class GrowingCache(DynamicCache):
+    """Keys and values of all tokens so far, of every layer; also of layers with a sliding window, whose mask hides what is behind it.
+
+    So a key stands at its own position in every map. A new token writes its row into spare room: nothing before it is copied.
+    """
+
+    def __init__(self) -> None:
+        Cache.__init__(self, layer_class_to_replicate=GrowingLayer)
+
+
+class GrowingLayer(DynamicLayer):
+    """One layer's keys and values (B, G, K, D): views of the filled part of tensors that double when they are full."""
+
+    _roomy: tuple[Tensor, Tensor] | None = None
+    _filled: tuple[Tensor, Tensor] | None = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Append the new rows; returns all. What was returned before stays as it is."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
+        first = self.keys.shape[2]
+        end = first + key_states.shape[2]
+        unchanged = self._filled is not None and self._filled[0] is self.keys and self._filled[1] is self.values
+        if self._roomy is None or not unchanged or end > self._roomy[0].shape[2]:  # full, or transformers cut or reordered what it holds
+            self._roomy = _with_room(self.keys, 2 * end), _with_room(self.values, 2 * end)
+        keys, values = self._roomy
+        keys[:, :, first:end], values[:, :, first:end] = key_states, value_states
+        self._filled = self.keys, self.values = keys[:, :, :end], values[:, :, :end]
+        return self._filled
+
+
+def _with_room(rows: Tensor, length: int) -> Tensor:
+    """A copy of (B, G, K, D) with room for `length` rows."""
+    roomy = rows.new_empty(*rows.shape[:2], length, rows.shape[3])
+    roomy[:, :, : rows.shape[2]] = rows
+    return roomy
 
 
 def watchable(model: Model) -> Model:
