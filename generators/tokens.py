@@ -28,6 +28,10 @@ class Vocabulary(Protocol):
     def pieces(self) -> Sequence[bytes]:
         """id → the bytes that it writes."""
 
+    @property
+    def bytewise(self) -> bool:
+        """Whether a rare character stands as its bytes, one token each, right behind the special tokens."""
+
     def encode(self, text: str) -> list[int]: ...
 
     def save(self, folder: Path) -> None: ...
@@ -75,6 +79,7 @@ class Characters:
     """One token a character for the frequent ones, one a byte (UTF-8) for the others."""
 
     file = "vocabulary.json"
+    bytewise = True
 
     def __init__(self, characters: Sequence[str]) -> None:
         self.characters = list(characters)
@@ -114,6 +119,7 @@ class Pieces:
     """Byte-level byte-pair encoding (Sennrich, Haddow and Birch 2016), as in GPT-2."""
 
     file = "tokenizer.json"
+    bytewise = False
 
     def __init__(self, serialized: str) -> None:
         from tokenizers import Tokenizer
@@ -173,7 +179,8 @@ class Shared:
         self._serialized = serialized
         content = json.loads(serialized)
         signs = sorted(content["model"]["vocab"], key=content["model"]["vocab"].__getitem__)
-        byte_of = None if content["model"]["byte_fallback"] else _byte_of_sign()
+        self.bytewise = bool(content["model"]["byte_fallback"])
+        byte_of = None if self.bytewise else _byte_of_sign()
         self.pieces = [*(b"" for _ in SPECIALS), *(_bytes_of(sign, byte_of) for sign in signs[len(SPECIALS) :])]
         content["added_tokens"] = []  # a text that spells one is not one
         self._tokenizer = Tokenizer.from_str(json.dumps(content))

@@ -120,10 +120,11 @@ class Attention:
         """The same with only the `count` strongest keys of each row, the others summed; itself where it has no more keys than that."""
         if self.places is not None or len(self.key) <= count:
             return self
-        places = np.argpartition(-self.weights, count - 1, axis=-1)[..., :count].astype(np.uint32)  # (H, Q, C)
-        kept = np.take_along_axis(self.weights, places.astype(np.int64), -1)
-        others = np.maximum(0, self.weights.sum(-1, keepdims=True) - kept.sum(-1, keepdims=True))
-        return replace(self, weights=np.concatenate([kept, others.astype(kept.dtype)], -1), places=places)
+        order = np.argpartition(self.weights, -count, axis=-1)
+        places, others = order[..., -count:], order[..., :-count]  # (H, Q, C), (H, Q, K − C)
+        rest = np.take_along_axis(self.weights, others, -1).sum(-1, keepdims=True)
+        kept = np.concatenate([np.take_along_axis(self.weights, places, -1), rest], -1)
+        return replace(self, weights=kept, places=places.astype(np.uint16 if len(self.key) <= 2**16 else np.uint32))
 
     def dense(self) -> np.ndarray:
         """(H, Q, K) weights by key; where only the strongest were kept (H, Q, K + 1), the last the sum of the others."""

@@ -1,7 +1,5 @@
 """The article's text model: causal, cached, fair to its twin; its tokens lose nothing; its training starts, stops and goes on."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import generators
+from generators import tokens
 from generators.attention import watch
 from generators.base import BadInput, NotReady, Request
-from generators.corpus import IGNORED, Prose, Row, Verse, collate, prose_rows, verse_row
+from generators.corpus import Prose, Row, Verse, collate, prose_rows, verse_row
 from generators.data import Document
 from generators.edits import Edit
-from generators.lstm import LONGEST, Run, prompt, tokens
+from generators.lstm import Run
 from generators.lstm import train as train_module
 from generators.lstm.model import AttentionModel, CausalAttention
 from generators.lstm.train import DenseLoss, test_attention_model, train, train_attention_model
-from generators.stoplist import completes, is_listed
-from generators.training import Clock, read_json, read_weights
+from generators.training import IGNORED, Clock, read_json, read_weights
 
 TALE = "Once upon a time there was a cat, who ate a mouse.\nThe mouse said: “Thank you.”\n"
 
@@ -281,113 +279,6 @@ def test_a_dry_run_writes_nothing(own, capsys):
 def test_a_training_that_cannot_be_is_one_sentence(wrong):
     with pytest.raises(BadInput):
         train(wrong.pop("variant", None), **wrong)
-
-
-# Runs
-
-
-def ask(text="Ada", **given):
-    return Request.check(Run.card, text=text, **given)
-
-
-def test_forced_tokens_are_chosen_and_the_dice_stay_the_same():
-    run = Run.tiny()
-    plain = run.trace(ask(seed=3, settings={"length": 8}))
-    again = run.trace(replace(ask(seed=3, settings={"length": 8}), forced=plain.forced[:4]))
-    assert again.forced == plain.forced
-
-
-def test_without_temperature_the_most_likely_token_follows():
-    run = Run.tiny()
-    traces = [run.trace(ask(seed=seed, settings={"temperature": 0, "length": 8})) for seed in (1, 2)]
-    assert traces[0].forced == traces[1].forced
-    assert all(step.chosen == step.candidates[0] and step.chosen.probability == 1 for step in traces[0].steps)
-
-
-def test_a_run_has_a_last_token():
-    run = Run.tiny()
-    trace = run.trace(replace(ask(), settings={"length": 10**6}))
-    assert len(trace.steps) <= LONGEST and trace.done
-
-
-def test_each_step_offers_eight():
-    for step in Run.tiny().generate(ask(settings={"top_k": 2, "length": 4})):
-        assert len(step.candidates) == 8
-        assert [each.probability for each in step.candidates[2:]] == [0.0] * 6
-
-
-@pytest.mark.parametrize(
-    ("text", "settings", "width", "lines"),
-    [
-        ("白日依山尽", {}, 5, "白日依山尽"),
-        ("", {}, 7, ""),
-        ("故人西辞黄鹤楼,\n烟花", {}, 7, "故人西辞黄鹤楼，烟花"),
-        ("日", {"form": "5"}, 5, "日"),
-    ],
-)
-def test_an_opening_gives_its_form(text, settings, width, lines):
-    read = prompt.read_prompt(text, settings, CHARACTERS, verse=True)
-    assert read.ids[:2] == (tokens.form_token(width, 4), tokens.TEXT)
-    assert tokens.decode(CHARACTERS, read.ids) == lines
-
-
-def test_line_breaks_of_an_opening_become_marks():
-    read = prompt.read_prompt("日山\n水月\n日", {}, CHARACTERS, verse=True)
-    assert tokens.decode(CHARACTERS, read.ids) == "日山，水月。日"
-
-
-def test_a_title_stands_before_the_text(pieces):
-    read = prompt.read_prompt("The cat ", {"start": "title", "length": 9}, pieces, verse=False)
-    assert read.ids[0] == tokens.TITLE and read.ids[-1] == tokens.TEXT and read.room == 9
-    assert tokens.decode(pieces, read.ids) == "The cat"
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "The prompt is empty"),
-        ("a\x07\u202eb", "U+0007, U+202E"),
-        ("שלום", "in the order of typing"),
-        ("🦊", "🦊"),
-        ("cat " * 1000, "the last 160"),
-        ("x" * 100_000, "the last 20,000"),
-    ],
-)
-def test_what_is_done_to_a_prompt_is_said(pieces, text, said):
-    notes = prompt.read_prompt(text, {}, pieces, verse=False).notes
-    assert any(said in note["en"] for note in notes) and all(note["zh"] for note in notes)
-
-
-def test_a_plain_prompt_needs_no_words(pieces):
-    assert prompt.read_prompt("Once upon a time", {}, pieces, verse=False).notes == ()
-
-
-# What is never written
-
-
-def test_a_listed_word_is_stopped_where_it_would_be_complete():
-    assert is_listed("FUCK") and not is_listed("duck")
-    assert completes("the old fu", "ck") and completes("", "Shit!") and completes("说", "傻逼")
-    assert not completes("the old du", "ck") and not completes("the fuck ", "said") and not completes("", "")
-
-
-def test_a_listed_word_is_never_chosen():
-    """A model that wants nothing else: every token of the word is by far the likeliest."""
-    run = Run.tiny()
-    word = run.vocabulary.encode(" fuck")
-    with torch.no_grad():
-        for name, weight in run.model(True).named_parameters():
-            if name == "bias":
-                weight[word] = 50.0
-    for opening in ("", "fuc"):
-        texts = [run.trace(ask(opening, seed=seed, settings={"length": 40})).text for seed in range(5)]
-        assert all(set(text) <= set(" fuck") and "fuck" not in opening + text for text in texts) and len("".join(texts)) > 100
-
-
-def test_a_listed_word_cannot_be_forced():
-    run = Run.tiny()
-    with pytest.raises(BadInput, match="not written here"):
-        run.generate(replace(ask(""), forced=tuple(run.vocabulary.encode("shit"))))
 
 
 # The models that ship

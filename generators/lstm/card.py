@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from generators.base import Card, Pin, Setting, Try, Variant
+from collections.abc import Mapping
+from typing import Any
+
+from generators.base import Card, Pin, Try, Variant
+from generators.writing import settings
 
 TALES = Variant(
     name="tales_en",
@@ -96,76 +100,7 @@ CARD = Card(
     accepts=("text",),
     produces="text",
     variants=(TALES, POEMS),
-    settings=(
-        Setting(
-            name="temperature",
-            kind="float",
-            default=0.6,
-            low=0.0,
-            high=2.0,
-            step=0.05,
-            label={"en": "Temperature", "zh": "温度"},
-            help={
-                "en": "Low: what is likely becomes more likely. 0: always the most likely token. Above 1: bolder, and soon nonsense.",
-                "zh": "低：可能的更可能；0：总取最可能的词元；高于 1：更大胆，很快会不知所云。",
-            },
-        ),
-        Setting(
-            name="top_k",
-            kind="int",
-            default=40,
-            low=0,
-            high=200,
-            label={"en": "Top k", "zh": "前 k 个"},
-            help={"en": "Only the k most likely tokens may follow. 0: all.", "zh": "只从最可能的 k 个词元中选；0 表示全部。"},
-        ),
-        Setting(
-            name="top_p",
-            kind="float",
-            default=0.95,
-            low=0.05,
-            high=1.0,
-            step=0.05,
-            label={"en": "Top p", "zh": "累计概率 p"},
-            help={
-                "en": "Only the most likely tokens that together reach this probability may follow.",
-                "zh": "只从累计概率达到此值的最可能的词元中选。",
-            },
-        ),
-        Setting(
-            name="length",
-            kind="int",
-            default=128,
-            low=1,
-            high=256,
-            label={"en": "Length", "zh": "长度"},
-            help={"en": "At most so many tokens are written.", "zh": "最多写这么多个词元。"},
-            variants=("tales_en",),
-        ),
-        Setting(
-            name="form",
-            kind="choice",
-            default="auto",
-            label={"en": "Characters in a line", "zh": "每句字数"},
-            help={
-                "en": "Four lines of five or of seven characters. Auto: as many as the opening's first line has, else seven.",
-                "zh": "四句，每句五字或七字。自动：与开头第一句相同，否则七字。",
-            },
-            choices={"auto": {"en": "Auto", "zh": "自动"}, "5": {"en": "Five", "zh": "五言"}, "7": {"en": "Seven", "zh": "七言"}},
-            variants=("poems_zh",),
-        ),
-        Setting(
-            name="start",
-            kind="choice",
-            default="opening",
-            label={"en": "The prompt is", "zh": "提示是"},
-            help={
-                "en": "An opening, which the text goes on from, or a title, which the text follows.",
-                "zh": "开头：接着往下写；标题：按标题来写。",
-            },
-            choices={"opening": {"en": "An opening", "zh": "开头"}, "title": {"en": "A title", "zh": "标题"}},
-        ),
-    ),
+    settings=settings(256, prose=("tales_en",), verse=("poems_zh",)),
     anatomy=(
         ({"en": "Embedding", "zh": "词嵌入"}, False),
         ({"en": "LSTM", "zh": "LSTM"}, False),
@@ -174,3 +109,34 @@ CARD = Card(
     ),
     network={"en": "LSTM", "zh": "LSTM"},
 )
+
+EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
+    "tales_en": {
+        "the-wolf-and-the-fox": {"text": '"Who are you?" said the wolf.', "seed": 1, "settings": {"temperature": 0.5, "length": 80}},
+        "behind-the-door": {"text": "The princess opened the door and", "seed": 2, "settings": {"length": 110}},
+        "the-old-witch": {"text": "The old witch looked at the boy and said", "seed": 3, "settings": {"temperature": 0.5, "length": 90}},
+        "the-king-of-the-frog": {"text": "The frog jumped out of the water.", "seed": 2, "settings": {"temperature": 0.5, "length": 90}},
+        "the-giant-mouse": {
+            "text": "The Giant And The Mouse",
+            "seed": 3,
+            "settings": {"temperature": 0.5, "length": 90, "start": "title"},
+        },
+        "a-farmer-in-a-great-city": {"text": "Once upon a time", "seed": 1, "settings": {"temperature": 0.7, "length": 110}},
+        "a-poor-woodcutter": {
+            "text": "A poor woodcutter lived with his wife",
+            "seed": 2,
+            "settings": {"temperature": 0.5, "length": 90},
+        },
+    },
+    "poems_zh": {
+        "a-flute-in-the-southern-hills": {"seed": 1, "settings": {"form": "7", "temperature": 0.8}},
+        "moss-on-the-water": {"text": "明月松间照", "seed": 2, "settings": {"temperature": 0.7}},
+        "to-an-old-friend": {"text": "明月松间照", "seed": 13, "settings": {"temperature": 0.7}},
+        "farewell-to-a-friend": {"text": "送友人", "seed": 3, "settings": {"form": "5", "start": "title", "temperature": 0.8}},
+        "autumn-night": {"text": "秋夜", "seed": 2, "settings": {"form": "7", "start": "title", "temperature": 0.8}},
+        "from-yellow-crane-tower": {"text": "故人西辞黄鹤楼", "seed": 1, "settings": {"temperature": 0.8}},
+        "two-years-of-dreams": {"text": "白云", "seed": 2, "settings": {"temperature": 0.7}},
+        "plum-blossom": {"text": "梅花", "seed": 7, "settings": {"form": "7", "start": "title", "temperature": 0.7}},
+    },
+}
+"""Stored runs: variant → file name → what `Request.check` takes. The first of each is the one that is seen learning."""

@@ -21,15 +21,15 @@ from torch import Tensor
 import generators
 from generators import tokens, training
 from generators.base import BadInput, Request
-from generators.corpus import IGNORED, Corpus, Row, Verse, collate, corpus_of, learn_vocabulary, prose_rows, verse_row
+from generators.corpus import Corpus, Row, Verse, collate, corpus_of, learn_vocabulary, prose_rows, verse_row
 from generators.data import Document, read_poems, read_tales, read_text
 from generators.lstm import Run
-from generators.lstm.card import CARD
+from generators.lstm.card import CARD, EXAMPLES
 from generators.lstm.model import AttentionModel
-from generators.lstm.prompt import line_width
 from generators.metrics import bits_per_char, well_formed
-from generators.tokens import Characters, Pieces
-from generators.training import Clock, read_json, read_weights, say, write_card, write_json, write_weights
+from generators.prompts import line_width
+from generators.recording import record
+from generators.training import IGNORED, Clock, read_json, read_weights, say, write_card, write_json, write_weights
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "assets" / "lstm"
@@ -178,7 +178,7 @@ class Plan:
 
     recipe: Recipe
     corpus: Corpus
-    vocabulary: Characters | Pieces
+    vocabulary: tokens.Vocabulary
     out: Path
     attention: bool = True
     seed: int = 0
@@ -317,9 +317,7 @@ def train(
     plan = Plan(recipe, corpus, vocabulary, out, attention, seed, minutes, steps)
     carry_out(plan, resume, start)
     if attention and text is None and out == found[variant] and variant in RECIPES:
-        from generators.lstm.record import record  # it runs what was learned
-
-        record(variant, out, plan.work)
+        record(Run.load(out), variant, EXAMPLES[variant], out, plan.work / "snapshots")
 
 
 def carry_out(plan: Plan, resume: bool = False, start: Path | None = None) -> None:
