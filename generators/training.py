@@ -136,13 +136,13 @@ def load_state(path: Path) -> dict[str, Any]:
     return things
 
 
-def write_weights(path: Path, state_dict: Mapping[str, Tensor], half: bool = True) -> None:
-    """Weights as safetensors, floating point ones in float16 unless `half` is False."""
+def write_weights(path: Path, state_dict: Mapping[str, Tensor], half: bool = True, metadata: dict[str, str] | None = None) -> None:
+    """Weights as safetensors, floating point ones in float16 unless `half` is False. metadata: of the file's header."""
     kept = {}
     for name, weight in state_dict.items():
         weight = weight.detach().cpu()
         kept[name] = (weight.half() if half and weight.is_floating_point() else weight).contiguous().clone()
-    write_bytes(path, save(kept))
+    write_bytes(path, save(kept, metadata))
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

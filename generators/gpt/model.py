@@ -8,11 +8,14 @@ Letters: B batch, T new tokens, S tokens so far, E width of the stack, H heads, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import Cache, Qwen3Config, Qwen3ForCausalLM
+
+from generators.pretrained import GrowingCache
 
 CONTEXT = 1024
 INIT = 0.02
@@ -109,3 +112,15 @@ def new_twin(config: Qwen3Config) -> Qwen3ForCausalLM:
             for weight in (layer.self_attn.o_proj.weight, layer.mlp.down_proj.weight):
                 weight.mul_((2 * config.num_hidden_layers) ** -0.5)
     return twin
+
+
+def fill(model: Qwen3ForCausalLM, weights: Mapping[str, Tensor]) -> Qwen3ForCausalLM:
+    """The same model with these weights, which do not name the output layer's: it is the embedding. Raises KeyError, RuntimeError."""
+    model.load_state_dict({**weights, "lm_head.weight": weights["model.embed_tokens.weight"]})
+    return model
+
+
+def new_memory(model: Qwen3ForCausalLM) -> Cache:
+    """What a run of the model, or of the twin, remembers; nothing yet."""
+    layers = model.model.layers
+    return Sums(len(layers)) if isinstance(layers[0].self_attn, CausalMean) else GrowingCache()
