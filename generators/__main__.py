@@ -177,25 +177,12 @@ def run(given: argparse.Namespace) -> None:
                 "settings": dict(request.settings),
                 "output": output,
                 "steps": len(trace.steps),
-                "attentions": describe_maps(trace),
+                "attentions": trace.describe_maps(),
                 "seconds": round(seconds, 4),
             }
         )
     else:
         print(output if card.produces == "picture" else "")
-
-
-def describe_maps(trace: Trace) -> list[dict[str, Any]]:
-    """Kind, layer, heads and the sizes of both axes of every map."""
-    rows = []
-    for kind, layer in trace.maps():
-        last = [each for step in trace.steps for each in step.attentions if (each.kind, each.layer) == (kind, layer)][-1]
-        query, key = (
-            {"tokens": size} if "tokens" in axis.to_dict() else axis.to_dict()
-            for axis, size in ((last.query, last.first_query + len(last.query)), (last.key, len(last.key)))
-        )
-        rows.append({"kind": kind, "layer": layer, "heads": last.heads, "query": query, "key": key})
-    return rows
 
 
 def write_picture(place: Path, picture: np.ndarray) -> None:

@@ -252,6 +252,16 @@ class Trace:
         """Kinds and layers in the order in which they were first heard."""
         return list(dict.fromkeys((each.kind, each.layer) for step in self.steps for each in step.attentions))
 
+    def describe_maps(self) -> list[dict[str, Any]]:
+        """Kind, layer, heads and the whole axes of every map, an axis as {"tokens": how many} or {"grid": [height, width]}."""
+        rows = []
+        for kind, layer in self.maps():
+            last = next(each for s in reversed(self.steps) for each in reversed(s.attentions) if (each.kind, each.layer) == (kind, layer))
+            sizes = ((last.query, last.first_query + len(last.query)), (last.key, len(last.key)))
+            query, key = ({"tokens": size} if isinstance(axis, Tokens) else axis.to_dict() for axis, size in sizes)
+            rows.append({"kind": kind, "layer": layer, "heads": last.heads, "query": query, "key": key})
+        return rows
+
     def map(self, kind: Kind, layer: int, head: int | None = None, step: int | None = None) -> np.ndarray:
         """One whole map, its rows gathered from the steps.
 

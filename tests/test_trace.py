@@ -90,6 +90,23 @@ def test_pictures_and_series(tmp_path):
     assert (series[100].picture == 100).all() and series[10].steps[0].attentions[0].key == Grid(1, 1)
 
 
+def test_maps_are_described_by_their_whole_axes():
+    (text,) = text_trace().describe_maps()
+    assert text == {"kind": "self", "layer": 0, "heads": 2, "query": {"tokens": 3}, "key": {"tokens": 3}}
+    trace = Trace("toy", "one", steps=[Step(0, (Attention("cross", 2, rows(4, 6, 3), Grid(2, 3), Tokens(tuple("abc"))),))])
+    assert trace.describe_maps() == [{"kind": "cross", "layer": 2, "heads": 4, "query": {"grid": [2, 3]}, "key": {"tokens": 3}}]
+
+
+def test_the_strongest_keys_of_a_long_row_are_kept():
+    whole = Attention("self", 0, np.array([[[0.1, 0.4, 0.2, 0.3]], [[0.7, 0.0, 0.1, 0.2]]]), Tokens(("d",)), Tokens(tuple("abcd")), 3)
+    cut = whole.strongest(2)
+    assert [set(row) for row in cut.places[:, 0].tolist()] == [{1, 3}, {0, 3}]
+    assert np.allclose(cut.weights.sum(-1), 1) and np.allclose(cut.weights[:, 0, -1], [0.3, 0.1])
+    assert np.allclose(cut.dense()[0, 0], [0, 0.4, 0, 0.3, 0.3]) and whole.strongest(4) is whole
+    with pytest.raises(TraceError, match="places"):
+        Attention("self", 0, cut.weights, cut.query, cut.key, 3, places=cut.places + 3)
+
+
 def test_rounding_halves_the_memory():
     trace = text_trace()
     assert trace.rounded().half and trace.rounded().nbytes * 2 == trace.nbytes
