@@ -22,6 +22,8 @@ from generators.training import IGNORED
 
 VALIDATION = 0.01  # share of the texts; for choosing learning rates and for progress
 WINDOW = 256  # tokens of a window of prose
+POEMS = ("tang_regular", "song_regular")
+"""Names of the files of verse."""
 
 
 @dataclass(frozen=True)
