@@ -6,7 +6,6 @@ the line `[figures]` becomes a table of what the model cards (assets/GENERATOR/V
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import gradio as gr
 
 import generators
 from generators.metrics import mean_and_spread
+from page import shelf
 from page.controls import LANGUAGES, strings
 
 LESSONS = Path(__file__).parent.parent / "assets" / "lessons"
@@ -44,12 +44,8 @@ def figures(language: str) -> str:
 
 
 def _rows(name: str, variant: str, language: str) -> list[list[str]]:
-    path = generators.folders(name)[variant] / "card.json"
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8")).get("metrics", {})
-        return [_row(f"`{name}/{variant}`", metric, each, strings()[language]) for metric, each in metrics.items()]
-    except (OSError, ValueError, AttributeError):
-        return []
+    metrics = shelf.figures(name, variant).get("metrics", {})
+    return [_row(f"`{name}/{variant}`", metric, each, strings()[language]) for metric, each in metrics.items() if isinstance(each, dict)]
 
 
 def _row(model: str, metric: str, given: dict[str, Any], words: Any) -> list[str]:

@@ -193,14 +193,14 @@ class Desk:
 
     async def answer(self, run: Run, session: str, turn: int) -> AsyncGenerator[Shown, None]:
         """The messages of a run for a session, until it ends or the session wants something else."""
-        heading, enough = _heading(run), self._remember(session, run)
+        enough = self._remember(session, run)
         sent = 0
         try:
             async with aclosing(self._follow(run, enough)) as counts:
                 async for _ in counts:
                     count = len(run.trace.steps)  # what is told as done must be all
                     done = run.done or run.trace.done or enough.is_set()
-                    head = heading if sent == 0 else None
+                    head = _heading(run) if sent == 0 else None
                     message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
                     yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
                     sent = count
@@ -293,10 +293,12 @@ def _sentence() -> Iterator[dict[str, Any]]:
 def _heading(run: Run) -> dict[str, Any]:
     """What the view says about a run before its first step."""
     stored = run.id.startswith(shelf.PREFIX)
-    heading = wire.heading(generators.card(run.generator), run.request, stored=stored)
+    figures = shelf.figures(run.generator, run.request.variant)
+    heading = wire.heading(generators.card(run.generator), run.request, stored=stored, figures=figures)
     telling = next((each for step in run.trace.steps for each in step.details), None) if stored else None
     if telling is not None:  # an example opens at the first row whose components it holds
         heading["pin"] |= {"query": telling.query_index}
+    heading["notes"] = [dict(each) for each in run.forecast]
     return heading | {"learned": shelf.learning(run.generator, run.request.variant).is_file()}
 
 

@@ -47,7 +47,7 @@ class Run:
 
     key: the same for the same request. computed: seconds that its steps took. began, ended: times of the first and last step.
     driven: somebody steps it. done: no more steps will come. stopped: nobody wanted more, or its time was over.
-    error: what ended it instead. size: bytes of its trace, once it is done.
+    forecast: what is to be said before its first step. error: what ended it instead. size: bytes of its trace, once it is done.
     """
 
     id: str
@@ -61,6 +61,7 @@ class Run:
     driven: bool = False
     done: bool = False
     stopped: bool = False
+    forecast: tuple[Words, ...] = ()
     error: Words | None = None
     size: int = 0
     followers: int = 0
@@ -134,7 +135,8 @@ class Runs:
         return self._kept[run_id]
 
     async def follow(self, run: Run) -> AsyncGenerator[int, None]:
-        """The number of steps that are there: at once, then whenever it grew, at most every PAUSE seconds, then at the end.
+        """The number of steps that are there: at once, then whenever it grew, at most every PAUSE seconds, then at the end;
+        0 where there is a forecast before the first.
 
         Close it to stop following; a run that nobody follows ends within a turn.
         """
@@ -145,9 +147,9 @@ class Runs:
                 task = asyncio.create_task(self._drive(run))
                 self._driving.add(task)  # a task that nobody holds may be collected
                 task.add_done_callback(self._driving.discard)
-            told = 0
+            told = -1
             while not run.done:
-                if len(run.trace.steps) == told:
+                if len(run.trace.steps) == told or not (run.trace.steps or run.forecast):
                     await run.news()
                     continue
                 told = len(run.trace.steps)
@@ -180,13 +182,20 @@ class Runs:
             logging.exception("%s/%s cannot run", name, variant)
             self.problems[name, variant] = UNEXPECTED
 
+    def _expect(self, run: Run) -> tuple[Generator, tuple[Words, ...]]:
+        """The run's model, and what it says before it begins."""
+        model = self.model(run.generator, run.request.variant)
+        return model, model.forecast(run.request)
+
     async def _drive(self, run: Run) -> None:
         """Step a run until it ends, fails, has had its time or is not followed any more."""
         steps: Iterator[Step] = iter(())
         turn = asyncio.get_running_loop().run_in_executor
         try:
-            model = await turn(self._loader, self.model, run.generator, run.request.variant)
+            model, run.forecast = await turn(self._loader, self._expect, run)
             steps = model.generate(run.request)
+            if run.forecast:
+                run.tell()
             ended = False
             while not ended and run.computed < self._longest and await _followed(run):
                 made, ended, seconds = await turn(self._pool, _turn, steps, not run.trace.steps)

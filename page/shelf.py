@@ -1,4 +1,4 @@
-"""The stored examples: runs that were kept with a variant, there before any model has loaded.
+"""What is kept with a variant and there before any model has loaded: stored runs, its learning, its figures.
 
 An example is known by "example:GENERATOR/VARIANT/NAME", which is also the id of its run.
 """
@@ -52,6 +52,12 @@ def learning(name: str, variant: str) -> Path:
     return generators.folders(name)[generators.card(name).variant(variant).name] / "learning.npz"
 
 
+def figures(name: str, variant: str) -> dict[str, Any]:
+    """What was measured of a variant, as its card.json has it; {} if there is none. Raises BadInput for an unknown name."""
+    path = generators.folders(name)[generators.card(name).variant(variant).name] / "card.json"
+    return _figures(path, path.stat().st_mtime_ns) if path.is_file() else {}
+
+
 def learned(name: str, variant: str) -> dict[int, Trace]:
     """One example by training step; none if the variant has no such file. Raises BadInput for an unknown name."""
     path = learning(name, variant)
@@ -82,6 +88,15 @@ def _short(text: str) -> str:
             return kept.rstrip(" ,，.。") + "…"
         kept += character
     return kept
+
+
+@lru_cache(maxsize=KEPT)
+def _figures(path: Path, _: int) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}
 
 
 @lru_cache(maxsize=KEPT)

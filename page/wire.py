@@ -1,9 +1,11 @@
 """What the browser gets of a run: messages of strings and numbers. numpy only, no torch, no gradio.
 
-Letters: H heads, Q queries (new rows only), K keys.
+Letters: H heads, Q queries (new rows only), K keys, C keys kept of a long row.
 
 A weight p travels as one byte u = round(255·√p), so small weights keep their digits; the browser reads (u/255)², which is
 off by at most (2√p + 1/510)/510. Causal rows are cut behind their own position. Exact numbers come in `detail_message`.
+The bytes of all maps of a message follow each other in one string, deflated where that saves something; of a long row, of which
+only the strongest keys were kept, the gaps between their places come after the weights.
 What the step before said already, and what follows from the rest, is left out: half of a message is its names.
 A view that misses messages (a hidden tab) sees it by `first` and asks for the rest: the same message, from where it stands.
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
@@ -23,10 +26,12 @@ from PIL import Image
 from generators.base import Card, Request
 from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
 
-WORTH_PACKING = 256  # bytes from which a map is deflated, if that saves a tenth
+WORTH_PACKING = 256  # bytes from which a message is deflated, if that saves a tenth
+WORTH_HASTE = 2**20  # bytes from which it is deflated quickly rather than well
 CANDIDATES = 6  # that the view shows
 DIGITS = 5  # of exact numbers
 PROBABILITY_DIGITS = 3
+BY_LENGTH = re.compile(r"(\w+)_len_(\d+)_(\d+|up)")
 
 
 def quantise(weights: np.ndarray) -> np.ndarray:
@@ -40,9 +45,13 @@ def error_bound(weight: float) -> float:
     return (2 * math.sqrt(weight) + 1 / 510) / 510
 
 
-def heading(card: Card, request: Request, *, stored: bool = False) -> dict[str, Any]:
-    """What the view says about a run before its first step: names, parts of the network, what is pinned first."""
+def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What the view says about a run before its first step: names, parts of the network, what is pinned first.
+
+    figures: the variant's card.json, whose figures by length and whose measures of the heads are shown beside the run.
+    """
     variant = card.variant(request.variant)
+    measured = {"curves": curves(figures or {}, card.claim), "heads": _habits(figures or {})}
     return {
         "title": dict(card.title),
         "variant_title": dict(variant.title),
@@ -52,6 +61,34 @@ def heading(card: Card, request: Request, *, stored: bool = False) -> dict[str, 
         "anatomy": [[dict(words), attention] for words, attention in card.anatomy],
         "pin": {"kind": variant.pin.kind, "layer": variant.pin.layer, "head": variant.pin.head, "query": variant.pin.query},
         "stored": stored,
+        **{name: each for name, each in measured.items() if each},
+    }
+
+
+def curves(figures: Mapping[str, Any], claim: Words | None = None) -> list[dict[str, Any]]:
+    """Figures by length of the source, as a card.json has them (`NAME_len_FROM_TO`, `NAME_len_FROM_up`), one curve for each NAME."""
+    found: dict[str, dict[str, Any]] = {}
+    for metric, given in figures.get("metrics", {}).items():
+        parts = BY_LENGTH.fullmatch(metric)
+        if parts is None or not isinstance(given, Mapping):
+            continue
+        name, start, end = parts.groups()
+        curve = found.setdefault(name, {"name": name, "unit": given.get("unit", ""), "better": given.get("better", "higher"), "points": []})
+        point = {"from": int(start), "to": None if end == "up" else int(end)}
+        curve["points"].append(point | {side: given[side] for side in ("with", "without") if isinstance(given.get(side), (int, float))})
+    for curve in found.values():
+        curve["points"].sort(key=lambda point: point["from"])
+        curve["length_unit"] = dict(figures.get("length_unit", {}))
+        curve |= {"claim": dict(claim)} if claim else {}
+    return list(found.values())
+
+
+def _habits(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What each head was measured to do: kind → layers → heads → {habit: share}."""
+    heads = figures.get("heads", {})
+    return {
+        kind: [[{habit: round(float(share), 3) for habit, share in head.items()} for head in layer] for layer in layers]
+        for kind, layers in heads.items()
     }
 
 
@@ -67,13 +104,15 @@ def message(
 ) -> dict[str, Any]:
     """Steps `first` to `first + count` of a run; with what heads it where they are the first. No steps yet: the view waits."""
     steps = trace.steps[first : first + count]
-    tokens = trace.tokens
+    tokens, prompt = trace.tokens, len(trace.steps[0].prompt) if trace.steps else 0
+    data = bytearray()
     sent: dict[str, Any] = {
         "run": run_id,
         "first": first,
         "count": len(steps),
-        "steps": [_step(step, trace.steps[step.index - 1] if step.index else None, tokens) for step in steps],
+        "steps": [_step(step, trace.steps[step.index - 1] if step.index else None, tokens, prompt, data) for step in steps],
         "done": done,
+        **_packed(bytes(data)),
     }
     if first == 0:
         sent["head"] = {
@@ -91,7 +130,7 @@ def message(
 
 
 def detail_message(details: Iterable[Detail]) -> dict[str, Any]:
-    """The three components of one query, exact: scores (null where it may not look), weights, context; and q."""
+    """The three components of one query, exact: scores (null where it may not look), weights, context; and q. additive: how it scores."""
     return {"details": [_detail(each) for each in details]}
 
 
@@ -112,8 +151,22 @@ def picture_url(picture: np.ndarray) -> str:
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()
 
 
-def _step(step: Step, before: Step | None, tokens: tuple[str, ...]) -> dict[str, Any]:
-    """One step; parts that say nothing are left out. chosen: place among the candidates, from 1; text: where it is not theirs."""
+def _packed(data: bytes) -> dict[str, str]:
+    """The bytes of all maps as base64: `packed` if deflated, else `data`; nothing where there are none."""
+    if not data:
+        return {}
+    if len(data) >= WORTH_PACKING:
+        packed = zlib.compress(data, 1 if len(data) >= WORTH_HASTE else 6)
+        if len(packed) < 0.9 * len(data):
+            return {"packed": b64encode(packed).decode()}
+    return {"data": b64encode(data).decode()}
+
+
+def _step(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: bytearray) -> dict[str, Any]:
+    """One step; parts that say nothing are left out. chosen: place among the candidates, from 1; text: where it is not theirs.
+
+    maps: one for each, or the number that is `first` in all of them where that is all there is to say. Their bytes go into `data`.
+    """
     choices = [_choice(each) for each in step.candidates[:CANDIDATES]]
     chosen = step.chosen and _choice(step.chosen)
     if chosen and chosen not in choices:
@@ -126,7 +179,8 @@ def _step(step: Step, before: Step | None, tokens: tuple[str, ...]) -> dict[str,
         "facts": {name: value if value == int(value) else _rounded(value) for name, value in step.facts.items() if math.isfinite(value)},
         "notes": [dict(each) for each in step.notes],
         "stop": step.stop,
-        "maps": [_map(each, before, tokens) for each in step.attentions],
+        "beams": [[each.text, _rounded(each.score), int(each.chosen), int(each.ended)] for each in step.beams],
+        "maps": _maps(step, before, tokens, prompt, data),
         "detail": [_detail(each) for each in step.details],
     }
     return {name: part for name, part in parts.items() if part}
@@ -136,10 +190,20 @@ def _choice(choice: Choice) -> list[Any]:
     return [choice.id, choice.label, _rounded(choice.probability, PROBABILITY_DIGITS)]
 
 
-def _map(given: Attention, before: Step | None, tokens: tuple[str, ...]) -> dict[str, Any]:
+def _maps(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: bytearray) -> list[dict[str, Any]] | int:
+    maps = [_map(each, before, tokens, prompt, data) for each in step.attentions]
+    first = maps[0]["first"] if maps else 0
+    told = first and len(maps) == len(before.attentions if before else ())
+    return first if told and maps == [{"as": place, "first": first} for place in range(len(maps))] else maps
+
+
+def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt: int, data: bytearray) -> dict[str, Any]:
     """The new rows of one map. Left out: kind, layer and h where a map of the step before had them (`as` is its place there);
-    q where it is 1; k where it is first + q; query and key where they are the sequence itself, or as in the step before."""
-    heads, queries, keys = given.weights.shape
+    q where it is 1; k where it is first + q, or the prompt's tokens if the map looks at another text; query and key where they are
+    the sequence itself (a row of a cross map is named by the word it chose), or as in the step before.
+    ragged: causal rows, each cut behind its own position. top: C, where only the strongest keys were kept."""
+    heads, queries, _ = given.weights.shape
+    keys = len(given.key)
     earlier = before.attentions if before else ()
     place = next((i for i, each in enumerate(earlier) if (each.kind, each.layer, each.heads) == (given.kind, given.layer, heads)), None)
     last = None if place is None else earlier[place]
@@ -147,29 +211,36 @@ def _map(given: Attention, before: Step | None, tokens: tuple[str, ...]) -> dict
     sent["first"] = given.first_query
     if queries != 1:
         sent["q"] = queries
-    if keys != given.first_query + queries:
+    if keys != (given.first_query + queries if given.kind == "self" else prompt):
         sent["k"] = keys
-    if not _is_sequence(given.query, given.first_query, tokens):
+    if not _is_sequence(given.query, given.first_query + (prompt if given.kind == "cross" else 0), tokens):
         sent["query"] = given.query.to_dict()
     if not _is_sequence(given.key, 0, tokens):
         sent["key"] = {"same": True} if last is not None and last.key == given.key else given.key.to_dict()
-    rows = quantise(given.weights)
-    ends = np.minimum(given.first_query + np.arange(queries) + 1, keys)  # (Q,) where a causal row ends
-    behind = np.arange(keys) >= ends[:, None]  # (Q, K)
-    if "query" not in sent and "key" not in sent and not given.weights[:, behind].any():
-        if queries > 1:
-            sent["ragged"] = True
-        data = rows[:, ~behind].tobytes()
-    else:
-        data = rows.tobytes()
-    packed = zlib.compress(data) if len(data) >= WORTH_PACKING else data
-    if len(packed) < 0.9 * len(data):
-        sent["packed"] = b64encode(packed).decode()
-    else:
-        sent["data"] = b64encode(data).decode()
     if given.used is not None:
         sent["used"] = b64encode(np.packbits(given.used).tobytes()).decode()
+    if given.places is not None:
+        sent["top"] = given.places.shape[-1]
+        data += _strongest(given.weights, given.places)
+        return sent
+    rows = quantise(given.weights)
+    if queries > 1 and given.kind == "self" and "query" not in sent and "key" not in sent:
+        behind = np.arange(keys) >= np.minimum(given.first_query + np.arange(queries) + 1, keys)[:, None]  # (Q, K) a causal row ends
+        if not given.weights[:, behind].any():
+            sent["ragged"] = True
+            rows = rows[:, ~behind]
+    data += rows.tobytes()
     return sent
+
+
+def _strongest(weights: np.ndarray, places: np.ndarray) -> bytes:
+    """Rows (H, Q, C + 1) of the strongest keys, by place, the others last; then the gaps between the places, low bytes, high bytes."""
+    order = np.argsort(places, axis=-1)
+    by_place = np.concatenate([np.take_along_axis(weights[..., :-1], order, -1), weights[..., -1:]], -1)
+    ordered = np.take_along_axis(places, order, -1).astype(np.uint32)  # (H, Q, C)
+    gaps = ordered.copy()
+    gaps[..., 1:] -= ordered[..., :-1]
+    return quantise(by_place).tobytes() + (gaps & 255).astype(np.uint8).tobytes() + (gaps >> 8).astype(np.uint8).tobytes()
 
 
 def _is_sequence(axis: Axis, first: int, tokens: tuple[str, ...]) -> bool:
@@ -185,6 +256,7 @@ def _detail(detail: Detail) -> dict[str, Any]:
         "weights": _numbers(detail.weights),
         "context": _numbers(detail.context),
         "q": _numbers(detail.query),
+        **({} if detail.direction is None else {"additive": True}),
     }
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import zlib
 from base64 import b64decode
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from generators.trace import Attention, Choice, Detail, Grid, Step, Tokens, Trace
+from generators.trace import Attention, Beam, Choice, Detail, Grid, Step, Tokens, Trace
 from page import wire
 
 dice = np.random.default_rng(7)
@@ -52,18 +53,45 @@ def picture_run(size: int = 8) -> Trace:
     return trace
 
 
-def unpacked(sent: dict[str, Any]) -> np.ndarray:
-    """(H, Q, K) weights as the browser reads them."""
-    packed = sent.get("packed")
-    data = np.frombuffer(zlib.decompress(b64decode(packed)) if packed else b64decode(sent["data"]), np.uint8)
-    heads, queries = sent["h"], sent.get("q", 1)
-    keys = sent.get("k", sent["first"] + queries)
-    ends = [min(sent["first"] + q + 1, keys) if sent.get("ragged") else keys for q in range(queries)]
-    read = np.zeros((heads, queries, keys))
-    for head, part in enumerate(data.reshape(heads, sum(ends))):
-        for query, row in enumerate(np.split(part, np.cumsum(ends)[:-1])):
-            read[head, query, : ends[query]] = (row / 255.0) ** 2
-    return read
+def bytes_of(message: dict[str, Any]) -> np.ndarray:
+    """All that the maps of a message say, one after the other."""
+    packed = message.get("packed")
+    return np.frombuffer(zlib.decompress(b64decode(packed)) if packed else b64decode(message.get("data", "")), np.uint8)
+
+
+def unpacked(message: dict[str, Any]) -> list[list[np.ndarray]]:
+    """By step and map (H, Q, K) weights as the browser reads them; (H, Q, K + 1) where only the strongest were sent, the others last."""
+    data, at = bytes_of(message), 0
+    before: list[dict[str, Any]] = []
+    found: list[list[np.ndarray]] = []
+    for step in message["steps"]:
+        maps = step.get("maps", [])
+        maps = [{"as": place, "first": maps} for place in range(len(before))] if isinstance(maps, int) else maps
+        maps = [{**{part: before[each["as"]][part] for part in ("kind", "layer", "h")}, **each} if "as" in each else each for each in maps]
+        found.append([])
+        for each in maps:
+            heads, queries, top = each["h"], each.get("q", 1), each.get("top")
+            keys = each.get("k", each["first"] + queries if each["kind"] == "self" else len(message["head"]["prompt"]))
+            ends = [min(each["first"] + q + 1, keys) if each.get("ragged") else keys for q in range(queries)]
+            if top is None:
+                size = heads * sum(ends)
+                read = np.zeros((heads, queries, keys))
+                for head, part in enumerate(data[at : at + size].reshape(heads, sum(ends))):
+                    for query, row in enumerate(np.split(part, np.cumsum(ends)[:-1])):
+                        read[head, query, : ends[query]] = (row / 255.0) ** 2
+            else:
+                levels, low, high = heads * queries * (top + 1), heads * queries * top, heads * queries * top
+                size = levels + low + high
+                weights = (data[at : at + levels].reshape(heads, queries, top + 1) / 255.0) ** 2
+                gaps = data[at + levels :][:low].astype(int) + 256 * data[at + levels + low :][:high].astype(int)
+                read = np.zeros((heads, queries, keys + 1))
+                np.put_along_axis(read, gaps.reshape(heads, queries, top).cumsum(-1), weights[..., :-1], -1)
+                read[..., -1] = weights[..., -1]
+            found[-1].append(read)
+            at += size
+        before = maps
+    assert at == len(data)
+    return found
 
 
 def whole(trace: Trace) -> dict[str, Any]:
@@ -78,16 +106,66 @@ def test_a_weight_is_off_by_no_more_than_its_bound(weight: float) -> None:
 
 def test_a_text_run_comes_back_row_by_row() -> None:
     trace = text_run(5, 7)
-    for step, sent in zip(trace.steps, whole(trace)["steps"], strict=True):
+    for step, (read,) in zip(trace.steps, unpacked(whole(trace)), strict=True):
         exact = step.attentions[0].weights.astype(np.float64)
         bound = (2 * np.sqrt(exact) + 1 / 510) / 510 + 1e-7
-        assert (np.abs(unpacked({"h": 4, **sent["maps"][0]}) - exact) <= bound).all()
+        assert (np.abs(read - exact) <= bound).all()
+
+
+def test_several_layers_come_back_from_one_string() -> None:
+    labels = tuple(f" w{i}" for i in range(9))
+    trace = Trace("writer", "tales")
+    for index in range(4):
+        first, keys = (0, 6) if index == 0 else (5 + index, 6 + index)
+        axes = Tokens(labels[first:keys]), Tokens(labels[:keys])
+        parts = tuple(Attention("self", layer, rows(3, keys - first, keys, causal_from=first), *axes, first) for layer in range(5))
+        trace.add(Step(index, parts, labels[0], labels[:6] if index == 0 else (), Choice(index, labels[0], 1.0)))
+    trace.steps[0] = replace(trace.steps[0], prompt=labels[:6])
+    for index, choice in enumerate(labels[6:]):
+        trace.steps[index] = replace(trace.steps[index], chosen=Choice(index, choice, 1.0))
+    sent = whole(trace)
+    assert [step["maps"] for step in sent["steps"][1:]] == [6, 7, 8], "all maps of a step by one number"
+    for step, read in zip(trace.steps, unpacked(sent), strict=True):
+        for part, found in zip(step.attentions, read, strict=True):
+            assert np.abs(found - part.weights).max() <= wire.error_bound(1.0)
+
+
+def test_of_a_long_row_the_strongest_keys_travel_and_the_sum_of_the_others() -> None:
+    labels = tuple(f"w{i}" for i in range(700))
+    part = Attention("self", 0, rows(2, 3, 700), Tokens(labels[:3]), Tokens(labels)).strongest(16)
+    trace = Trace("g", "v")
+    trace.add(Step(0, (part,), prompt=labels))
+    sent = whole(trace)
+    ((read,),) = unpacked(sent)
+    exact = part.dense().astype(np.float64)
+    assert (np.abs(read - exact) <= (2 * np.sqrt(exact) + 1 / 510) / 510 + 1e-7).all()
+    assert sent["steps"][0]["maps"][0]["top"] == 16 and len(bytes_of(sent)) == 2 * 3 * (17 + 16 + 16)
+
+
+def test_rows_over_another_text_are_named_by_the_words_they_chose() -> None:
+    source, written = ("the", " cat", " sleeps"), ("le", " chat", " dort")
+    trace = Trace("t", "v")
+    for index, word in enumerate(written):
+        part = Attention("cross", 0, rows(1, 1, 3), Tokens((word,)), Tokens(source), index)
+        trace.add(Step(index, (part,), word, source if index == 0 else (), Choice(index, word, 1.0)))
+    sent = whole(trace)
+    assert sent["steps"][0]["maps"] == [{"kind": "cross", "layer": 0, "h": 1, "first": 0}]
+    assert [step["maps"] for step in sent["steps"][1:]] == [1, 2]
+    for step, (read,) in zip(trace.steps, unpacked(sent), strict=True):
+        assert np.abs(read - step.attentions[0].weights).max() <= wire.error_bound(1.0)
+
+
+def test_the_hypotheses_of_a_beam_search_travel_with_their_step() -> None:
+    trace = Trace("g", "v")
+    trace.add(Step(0, beams=(Beam("the cat", -0.123456, True, False), Beam("a cat", -1.5, ended=True))))
+    (sent,) = whole(trace)["steps"]
+    assert sent["beams"] == [["the cat", -0.12346, 1, 0], ["a cat", -1.5, 0, 1]]
 
 
 def test_what_the_step_before_said_is_left_out() -> None:
     first, second = whole(text_run(5, 2))["steps"]
-    assert set(first["maps"][0]) - {"data", "packed"} == {"kind", "layer", "h", "first", "q", "ragged"}
-    assert set(second["maps"][0]) - {"data", "packed"} == {"as", "first"}
+    assert set(first["maps"][0]) == {"kind", "layer", "h", "first", "q", "ragged"}
+    assert second["maps"] == 5
     assert second["cand"][second["chosen"] - 1] == [9, " w6", 0.123] and "text" not in second
 
 
@@ -99,8 +177,9 @@ def test_the_chosen_token_is_always_among_the_candidates() -> None:
 
 
 def test_causal_rows_end_at_their_own_position() -> None:
-    sent = whole(text_run(6, 2, heads=2))["steps"][0]["maps"][0]
-    assert sent["ragged"] and len(b64decode(sent["data"])) == 2 * (1 + 2 + 3 + 4 + 5 + 6)
+    message = wire.message(text_run(6, 2, heads=2), "r", 0, 1, done=False)
+    sent = message["steps"][0]["maps"][0]
+    assert sent["ragged"] and len(bytes_of(message)) == 2 * (1 + 2 + 3 + 4 + 5 + 6)
     assert "query" not in sent and "key" not in sent  # the sequence itself
 
 
@@ -108,18 +187,19 @@ def test_a_row_that_looks_ahead_is_sent_whole() -> None:
     labels = Tokens(("a", "b", "c"))
     trace = Trace("g", "v")
     trace.add(Step(0, (Attention("encoder", 0, rows(1, 3, 3), labels, labels),), prompt=labels.labels))
-    sent = whole(trace)["steps"][0]["maps"][0]
-    assert "ragged" not in sent and len(b64decode(sent["data"])) == 9
+    sent = whole(trace)
+    assert "ragged" not in sent["steps"][0]["maps"][0] and len(bytes_of(sent)) == 9
 
 
 def test_a_picture_names_its_grids_and_is_deflated() -> None:
     trace = picture_run(32)
-    (sent,) = whole(trace)["steps"]
+    message = whole(trace)
+    (sent,) = message["steps"]
     (given_map,) = sent["maps"]
     assert (given_map["query"], given_map["key"]) == ({"grid": [32, 32]}, {"grid": [4, 4]})
-    assert "packed" in given_map
+    assert "packed" in message and "data" not in message
     exact = trace.steps[0].attentions[0].weights.astype(np.float64)
-    assert np.abs(unpacked(given_map) - exact).max() <= wire.error_bound(1.0)
+    assert np.abs(unpacked(message)[0][0] - exact).max() <= wire.error_bound(1.0)
     head, _, data = sent["picture"].partition(",")
     assert head == "data:image/png;base64" and sent["facts"] == {"gamma": 0.83123}
     assert (np.asarray(Image.open(io.BytesIO(b64decode(data)))) == trace.steps[0].picture).all()
@@ -172,6 +252,17 @@ def test_messages_are_plain_json() -> None:
     for trace in (text_run(3, 3), picture_run()):
         sent = whole(trace)
         assert json.loads(json.dumps(sent, allow_nan=False)) == sent
+
+
+def test_figures_by_length_become_curves() -> None:
+    figure = {"with": 30.0, "without": 20.0, "unit": "%", "better": "higher", "n": 9}
+    names = ("bleu", "bleu_len_13_up", "bleu_len_1_4", "bleu_len_5_8")
+    figures = {"metrics": dict.fromkeys(names, figure), "length_unit": {"en": "words", "zh": "词"}}
+    (curve,) = wire.curves(figures, {"en": "It helps.", "zh": "有用。"})
+    assert curve["name"] == "bleu" and curve["length_unit"]["en"] == "words" and curve["claim"]["en"] == "It helps."
+    assert [(point["from"], point["to"]) for point in curve["points"]] == [(1, 4), (5, 8), (13, None)]
+    assert curve["points"][0]["with"] == 30.0 and curve["points"][0]["without"] == 20.0
+    assert wire.curves({"metrics": {"bleu": figure}}) == wire.curves({}) == []
 
 
 @pytest.mark.parametrize("heads", [4, 8])

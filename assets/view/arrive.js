@@ -28,7 +28,7 @@ const arriving = {
     } else if (message.head && run !== this.run && run !== this.pending) this.showRun(run.id);
     if (message.first > run.steps.length) { await this.catchUp(message.run, run.steps.length); return; }
     run.take(message);
-    if (run === this.pending && run.steps.length) this.enter(run);
+    if (run === this.pending) { if (run.steps.length) this.enter(run); else this.showNotes(run); }
     if (message.error) this.fail(message.error);
     else if (run === this.run) this.banner.hidden = true;
     if (run === this.run) this.wake();
@@ -44,6 +44,7 @@ const arriving = {
     if (!message.steps.length && this.run?.shown) { // the earlier run stays on screen until there is something to see
       this.pending = run;
       this.root.dataset.state = "waiting";
+      this.showNotes(run);
     } else this.enter(run);
     return run;
   },
@@ -80,6 +81,7 @@ const arriving = {
     if (this.keepPins) this.wanted.pin = this.state.pins; // the same place, to compare
     this.keepPins = run.isPicture && this.keepPins;
     Object.assign(this.state, { pins: [], follow: true, over: null, key: null, painting: false, painted: null });
+    if (run.paired) this.state.reverse = false;
     const { pin } = run.head;
     this.pinned = pin || { query: -1 };
     if (pin && this.chosenHead === undefined) this.state.head = pin.head ?? "mean";
@@ -89,8 +91,10 @@ const arriving = {
     this.root.dataset.t = run.shown;
     this.root.dataset.done = "false";
     this.root.classList.toggle("av-is-picture", run.isPicture);
+    this.root.classList.toggle("av-paired", run.paired);
+    this.curves.show(run);
     (run.isPicture ? this.grid.top : this.text.element).append(this.steps);
-    said(this.hint, touch.matches ? "hint_touch" : run.isPicture ? "hint_cells" : "hint");
+    said(this.hint, touch.matches ? "hint_touch" : run.isPicture ? "hint_cells" : run.paired ? "hint_paired" : "hint");
     this.root.classList.toggle("av-plain", !run.head.attention);
     this.describeRun();
     this.showBranches();
@@ -142,7 +146,9 @@ const arriving = {
   chooseMap(run) {
     const wanted = this.wanted.layer || this.state.layer;
     this.map = run.maps.get(wanted) || run.maps.get(`${this.pinned.kind}:${this.pinned.layer}`) || run.order[0] || null;
+    run.kind = this.map?.kind ?? null;
     delete this.wanted.layer;
+    if (this.state.head === "rollout" && run.stack.length < 2) this.state.head = "mean";
     if (this.map && typeof this.state.head === "number" && this.state.head >= this.map.heads) this.state.head = this.map.heads > 1 ? "mean" : 0;
     if (this.map && this.map.heads === 1) this.state.head = 0;
   },
@@ -153,7 +159,7 @@ const arriving = {
       const inside = this.wanted.pin.filter((row) => row < map.queries);
       if (inside.length === this.wanted.pin.length) { this.state.follow = false; delete this.wanted.pin; return inside; }
     }
-    const { query } = this.pinned;
+    const query = this.pinned.kind === map.kind ? this.pinned.query : -1;
     if (query >= 0 && query < map.queries && (run.isPicture || run.done)) return [query];
     if (run.isPicture) return [Math.floor(map.queries / 2)];
     return [run.done && run.shown === run.steps.length ? lastWord(run, map.queries) : map.queries - 1];
@@ -182,8 +188,8 @@ const arriving = {
 
 // The last row that chose a word: not a mark, a space or a full stop.
 function lastWord(run, rows) {
-  for (let row = rows - 1; row >= run.prompt; row--) {
-    const label = run.tokens[row + 1] ?? "";
+  for (let row = rows - 1; row >= 0; row--) {
+    const label = run.tokens[run.chosenBy(row)] ?? "";
     if (/[\p{L}\p{N}]/u.test(label) && !isMark(label)) return row;
   }
   return rows - 1;

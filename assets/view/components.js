@@ -2,6 +2,7 @@
 
 const FORMULAS = {
   scores: [["i", "s"], ["sub", "i"], " = ", ["b", "q"], " · ", ["b", "k"], ["sub", "i"], " ∕ √", ["u", "d"]],
+  additive: [["i", "s"], ["sub", "i"], " = ", ["b", "v"], " · tanh(", ["b", "q"], " + ", ["b", "k"], ["sub", "i"], ")"],
   weights: [["i", "w"], ["sub", "i"], " = softmax(", ["i", "s"], ")", ["sub", "i"]],
   context: [["b", "c"], " = Σ ", ["i", "w"], ["sub", "i"], " ", ["b", "v"], ["sub", "i"]],
 };
@@ -12,16 +13,24 @@ class Components {
     this.parts = {};
     const parts = ["scores", "weights", "context"].map((name, i) => {
       const canvas = h("canvas", { ariaHidden: "true" });
-      const formula = h("span", { className: "av-formula", role: "img" }, ...FORMULAS[name].map((piece) => (typeof piece === "string" ? piece : h(piece[0], {}, piece[1]))));
-      said(formula, `formula_${name}`, {}, "aria-label");
+      const formula = h("span", { className: "av-formula", role: "img" });
       const stat = h("p", { className: "av-note" });
       const frame = h("div", { className: "av-strip" }, canvas);
       const title = h("h3", { className: "av-title" }, h("span", { className: "av-number", ariaHidden: "true" }, String(i + 1)), said(h("span"), name));
-      this.parts[name] = { canvas, stat, frame };
+      this.parts[name] = { canvas, stat, frame, formula };
+      this.write(name, name);
       return h("section", { className: `av-component av-${name}` }, h("header", {}, title, formula), frame, stat);
     });
     this.element = h("div", { className: "av-components" }, ...parts);
     this.listen();
+  }
+
+  write(name, formula) {
+    const part = this.parts[name];
+    if (part.written === formula) return;
+    part.written = formula;
+    part.formula.replaceChildren(...FORMULAS[formula].map((piece) => (typeof piece === "string" ? piece : h(piece[0], {}, piece[1]))));
+    said(part.formula, `formula_${formula}`, {}, "aria-label");
   }
 
   listen() {
@@ -47,14 +56,16 @@ class Components {
     const { weights, stat } = this.shown || {};
     if (!stat) return;
     const key = this.over;
-    if (key !== null && key !== undefined && key < weights.length) this.parts.weights.stat.textContent = t("key_share", { key: this.view.keyName(key), share: percent(weights[key], this.shown.exact) });
+    if (key !== null && key !== undefined && key < weights.length) this.parts.weights.stat.textContent = t("key_share", { key: this.view.keyName(key), share: percent(shareOf(weights, key), this.shown.exact) });
     else this.parts.weights.stat.textContent = stat;
   }
 
   // look: rows, weights by key; detail: exact numbers of this row or null.
   paint(look, detail) {
-    const { head } = this.view.state;
+    const { head } = this.view.state, rolled = head === "rollout";
     const heads = detail ? detail.weights.length : 0;
+    if (detail) this.view.scoring.set(this.view.run.head.generator, detail.additive ? "additive" : "scores"); // known from then on
+    this.write("scores", this.view.scoring.get(this.view.run.head.generator) ?? "scores");
     const painted = this.view.state.painted;
     const weights = painted || (detail ? mixHeads(detail.weights, head) : look.row);
     const scores = detail ? mixHeads(detail.scores, head) : Float32Array.from(look.row, (weight) => (weight > 0 ? Math.log(weight) : NaN));
@@ -63,8 +74,9 @@ class Components {
     const finite = [...scores].filter(Number.isFinite);
     const [low, high] = [Math.min(...finite), Math.max(...finite)];
     this.parts.scores.frame.classList.toggle("av-rough", !detail);
-    this.parts.scores.stat.textContent = detail ? t("scores_stat", { low: short(low), high: short(high) }) : t("scores_rough");
-    let top = 0, sum = 0;
+    this.parts.scores.stat.textContent = rolled ? t("rollout_none") : detail ? t("scores_stat", { low: short(low), high: short(high) }) : t("scores_rough");
+    const rest = (!painted && look.row.rest) || 0;
+    let top = 0, sum = rest;
     for (const weight of weights) { sum += weight; if (weight > top) top = weight; }
     const unused = !look.used;
     const stat = unused ? t("unused") : painted ? t("painting") : t("weights_stat", { top: percent(top, Boolean(detail)), sum: head === "max" ? percent(sum) : "100\u202f%" });
@@ -76,16 +88,19 @@ class Components {
       this.keyAt = this.drawGrid("weights", grid, (k) => level(weights[k], top || 1), size);
     } else {
       const labels = topKeys(weights, 3);
-      this.drawBars("scores", scores, { low: detail ? Math.min(0, low) : low - 0.4, high: detail ? Math.max(0, high) : high, colour: theme.soft, size, marks: labels });
-      this.keyAt = this.drawBars("weights", weights, { low: 0, high: top || 1, colour: unused ? theme.soft : theme.key, size, marks: labels, names: true });
+      if (rolled) fresh(this.parts.scores.canvas, size, this.view.sizes.tall);
+      else this.drawBars("scores", scores, { low: detail ? Math.min(0, low) : low - 0.4, high: detail ? Math.max(0, high) : high, colour: theme.soft, size, marks: labels });
+      this.keyAt = this.drawBars("weights", weights, { low: 0, high: Math.max(top, rest) || 1, colour: unused ? theme.soft : theme.key, size, marks: labels, names: true, rest });
     }
     this.parts.weights.frame.classList.toggle("av-unused", unused);
     this.drawContext(detail, heads, head, size);
   }
 
-  drawBars(name, values, { low, high, colour, size, marks, names }) {
+  // rest: the weight of all keys that were not kept, a bar of its own at the right.
+  drawBars(name, values, { low, high, colour, size: whole, marks, names, rest = 0 }) {
     const { tall } = this.view.sizes;
-    const pen = fresh(this.parts[name].canvas, size, tall);
+    const pen = fresh(this.parts[name].canvas, whole, tall);
+    const size = rest ? whole - 26 : whole;
     const span = high - low || 1, foot = tall - 18, room = foot - 6;
     const unit = Math.min(26, size / Math.max(1, values.length)), wide = unit * values.length;
     const x0 = (size - wide) / 2;
@@ -102,8 +117,15 @@ class Components {
       pen.fillRect(x0 + k * unit + gap / 2, Math.min(at, base), Math.max(0.8, unit - gap), Math.max(0.6, Math.abs(at - base)));
     }
     pen.globalAlpha = 1;
-    if (names) this.names(pen, marks, x0, unit, size);
-    return (x) => { const key = Math.floor((x - x0) / unit); return key >= 0 && key < values.length ? key : null; };
+    if (rest) {
+      pen.fillStyle = theme.soft;
+      pen.fillRect(whole - 16, y(rest), 12, Math.max(0.6, foot - y(rest)));
+      pen.font = `12px ${SYSTEM}`;
+      pen.textAlign = "right";
+      pen.fillText(t("others_short"), whole, tall - 4);
+    }
+    if (names) this.names(pen, marks, x0, unit, rest ? size - pen.measureText(t("others_short")).width + 20 : size);
+    return (x) => { if (rest && x > whole - 20) return OTHERS; const key = Math.floor((x - x0) / unit); return key >= 0 && key < values.length ? key : null; };
   }
 
   names(pen, marks, x0, unit, size) {
@@ -155,7 +177,7 @@ class Components {
     const { canvas, stat, frame } = this.parts.context, { tall } = this.view.sizes;
     const pen = fresh(canvas, size, tall);
     frame.classList.toggle("av-rough", !detail);
-    if (!detail) { stat.textContent = this.view.run.silent ? words(this.view.run.silent) : t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : "context_rough"); return; }
+    if (!detail) { stat.textContent = head === "rollout" ? t("rollout_none") : this.view.run.silent ? words(this.view.run.silent) : t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : "context_rough"); return; }
     const values = typeof head === "number" ? detail.context[head] : detail.context.flat();
     const most = Math.max(1e-6, ...values.map(Math.abs)), middle = tall / 2, unit = size / values.length;
     pen.fillStyle = theme.line;

@@ -149,6 +149,12 @@ function arc(x1, y1, x2, y2, lineHeight) {
   return { x1, y1, x2, y2, c1: [x1 + (x2 - x1) * 0.12, y1 - lift * 1.25], c2: [x1 + (x2 - x1) * 0.88, y2 - lift * 1.25] };
 }
 
+// A line from a word of one text to a word of another, upright at both ends.
+function link(x1, y1, x2, y2) {
+  const bend = (y2 - y1) * 0.45;
+  return { x1, y1, x2, y2, c1: [x1, y1 + bend], c2: [x2, y2 - bend] };
+}
+
 // A radio group with one stop of the Tab key: arrows move and choose.
 function rovingRadios(group, choose) {
   group.addEventListener("keydown", (event) => {
@@ -167,4 +173,7 @@ const debounce = (wait, action) => {
   let timer = 0;
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => action(...given), wait); };
 };
+// Calls when the page has nothing better to do, with what is left of that time in milliseconds.
+const idle = (action) => (window.requestIdleCallback ? requestIdleCallback((given) => action(() => given.timeRemaining()), { timeout: 400 })
+  : setTimeout(() => { const began = performance.now(); action(() => 8 - (performance.now() - began)); }, 30));
 const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -124,7 +124,7 @@ const keeping = {
   },
 
   paintKey(key, share) {
-    if (!this.look) return;
+    if (!this.look || key === OTHERS) return;
     const grid = Boolean(this.look.keyGrid);
     const painted = this.state.painted || (grid ? new Float32Array(this.look.row.length) : Float32Array.from(this.look.row));
     painted[key] = grid ? 1 : share * Math.max(...painted, 0.05);

@@ -7,6 +7,7 @@ const looking = {
   among(row) { return this.state.pins.length > 1 && this.state.pins.includes(row); },
 
   hover(word, alt = false) {
+    if (word !== null && this.run.rowOf(word) < 0 && this.run.keyOf(word) < 0) word = null; // not on the axes of this map
     const row = word === null ? -1 : this.run.rowOf(word);
     const over = word === null || (this.among(row) && !alt && !this.state.reverse) ? null : { word, row };
     if (this.state.over?.word === over?.word && this.state.alt === alt) return;
@@ -29,6 +30,8 @@ const looking = {
   },
 
   pinWord(word, more = false) {
+    if (this.run.rowOf(word) < 0) { this.pinKey(this.run.keyOf(word)); return; }
+    if (this.run.paired) this.state.reverse = false;
     const row = Math.min(this.run.rowOf(word), (this.map ? this.map.queries : this.run.tokens.length) - 1);
     const pins = more ? (this.state.pins.includes(row) ? this.state.pins.filter((each) => each !== row) : [...this.state.pins, row]) : [row];
     this.pinRows(pins.length ? pins : [row]);
@@ -36,7 +39,15 @@ const looking = {
 
   pinWords(a, b) {
     const [from, to] = [Math.min(a, b), Math.max(a, b)].map((word) => this.run.rowOf(word));
-    this.pinRows(Array.from({ length: to - from + 1 }, (_, i) => from + i));
+    if (from >= 0) this.pinRows(Array.from({ length: to - from + 1 }, (_, i) => from + i));
+  },
+
+  // A word that is only looked at: who did stays shown.
+  pinKey(key) {
+    if (!this.map || key < 0) return;
+    Object.assign(this.state, { key, reverse: true, follow: false, over: null, painted: null });
+    this.refresh();
+    this.settled();
   },
 
   pinRows(rows) {
@@ -67,6 +78,7 @@ const looking = {
   },
 
   chooseKey(key) {
+    if (key === OTHERS) return;
     this.state.key = this.state.key === key ? null : key;
     this.refresh();
   },
@@ -79,9 +91,9 @@ const looking = {
   },
 
   keyName(key) {
+    if (key === OTHERS) return t("others");
     if (this.map?.keyAxis?.grid) return this.grid.map ? this.grid.place(key, "key") : String(key);
-    const labels = this.map?.keyAxis?.tokens || this.run.tokens;
-    return bare(labels[key] ?? "");
+    return bare(this.map?.keyAxis?.tokens?.[key] ?? this.run.tokens[this.run.wordOfKey(key)] ?? "");
   },
 
   setHead(head) {
@@ -92,11 +104,19 @@ const looking = {
     this.settled();
   },
 
-  setLayer(id) {
-    this.map = this.run.maps.get(id);
+  // Another map, the same words.
+  setLayer(id, head = this.state.head) {
+    const { run } = this;
+    const words = this.state.pins.map((row) => run.wordOf(row));
+    this.map = run.maps.get(id);
     this.state.layer = id;
-    if (typeof this.state.head === "number") this.state.head = Math.min(this.state.head, this.map.heads - 1);
-    this.heads.update(this.run, this.map);
+    if (run.kind !== this.map.kind) {
+      run.kind = this.map.kind;
+      const rows = words.map((word) => run.rowOf(word)).filter((row) => row >= 0 && row < this.map.queries);
+      Object.assign(this.state, { pins: rows.length ? rows : this.firstPins(), key: null, over: null, reverse: false, painted: null });
+    }
+    this.state.head = this.chosenHead = typeof head === "number" ? Math.min(head, this.map.heads - 1) : head;
+    this.heads.update(run, this.map);
     this.drawHeads();
     this.refresh();
     this.settled();
@@ -112,12 +132,39 @@ const looking = {
     return top || 1;
   },
 
+  // The next head of the layer, the same head of the next layer.
+  stepHead(by) {
+    if (!this.map || this.run.isPicture) return;
+    const { heads } = this.map;
+    const at = typeof this.state.head === "number" ? this.state.head : by > 0 ? -1 : 0;
+    this.setHead((at + by + heads) % heads);
+  },
+
+  stepLayer(by) {
+    if (!this.map || this.run.order.length < 2) return;
+    const order = byKind(this.run.order).flat();
+    this.setLayer(order[(order.indexOf(this.map) + by + order.length) % order.length].id);
+  },
+
+  // One row of the map that is shown, under the head that is shown; rolled out it belongs to all layers at once.
+  rowAt(position) {
+    const { state, run, map } = this;
+    if (state.head !== "rollout") return map.row(state.head, position);
+    const drawn = `${run.id}:${map.version}`;
+    if (this.rolledFor !== drawn) { this.rolledFor = drawn; this.rolled.clear(); }
+    if (!this.rolled.has(position)) this.rolled.set(position, rollout(run.stack, position));
+    return this.rolled.get(position);
+  },
+
   mean(rows) {
-    const { head } = this.state;
-    if (rows.length === 1) return this.map.row(head, rows[0]) || new Float32Array(0);
-    const found = rows.map((row) => this.map.row(head, row)).filter(Boolean);
+    const found = rows.map((row) => this.rowAt(row)).filter(Boolean);
+    if (found.length === 1) return found[0];
     const out = new Float32Array(Math.max(0, ...found.map((row) => row.length)));
-    for (const row of found) for (let k = 0; k < row.length; k++) out[k] += row[k] / found.length;
+    out.rest = 0;
+    for (const row of found) {
+      for (let k = 0; k < row.length; k++) out[k] += row[k] / found.length;
+      out.rest += row.rest / found.length;
+    }
     return out;
   },
 
@@ -126,12 +173,15 @@ const looking = {
     if (!map || !state.pins.length) return null;
     const over = state.over;
     const grid = Boolean(map.keyAxis?.grid);
-    const reverse = over ? Boolean(over.key || state.alt || state.reverse) : state.reverse;
-    const rows = over && !over.key && !(reverse && grid) ? [Math.min(over.row, map.queries - 1)] : state.pins;
+    const wanted = over ? Boolean(over.key || state.alt || state.reverse) : state.reverse;
+    const asks = grid || !over || over.row >= 0, asked = grid || !over || run.keyOf(over.word) >= 0;
+    const reverse = asked && (wanted || !asks) && state.head !== "rollout";
+    const rows = over && asks && !over.key && !(reverse && grid) ? [Math.min(over.row, map.queries - 1)] : state.pins;
     const exact = rows.length === 1 ? this.detailOf(rows[0]) : null;
-    const row = exact ? Float32Array.from(mixHeads(exact.weights, state.head), (weight) => weight || 0) : this.mean(rows);
-    const look = { rows, row, reverse, key: grid ? null : state.key, keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
-    look.best = topKeys(row, LISTED).filter((key) => !(state.aside && key === 0));
+    const row = exact ? Object.assign(Float32Array.from(mixHeads(exact.weights, state.head), (weight) => weight || 0), { rest: 0 }) : this.mean(rows);
+    const look = { rows, row, reverse, over: asks || reverse ? over : null, key: grid ? null : state.key, keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
+    look.listed = topShares(row, LISTED).filter((key) => !(state.aside && key === 0));
+    look.best = look.listed.filter((key) => key !== OTHERS);
     if (reverse) this.seeReverse(look, grid); else this.seeForward(look, grid);
     return look;
   },
@@ -139,30 +189,37 @@ const looking = {
   seeForward(look, grid) {
     const { state, run } = this;
     look.top = this.topOf(look.row);
-    look.boxed = grid ? look.rows : state.over ? [state.over.word] : look.rows.map((row) => run.wordOf(row));
+    look.boxed = grid ? look.rows : look.over ? [look.over.word] : look.rows.map((row) => run.wordOf(row));
     if (grid) { look.weights = look.row; return; }
-    if (look.rows.length === 1 && look.boxed[0] !== look.rows[0]) look.stood = look.rows[0];
+    if (!run.paired && look.rows.length === 1 && look.boxed[0] !== look.rows[0]) look.stood = look.rows[0];
     look.weights = [];
-    for (let k = state.aside ? 1 : 0; k < look.row.length; k++) if (look.row[k] > 0.0005) look.weights.push([k, look.row[k]]);
-    look.arcs = look.best.slice(0, ARCS).filter((key) => look.row[key] > 0.02).map((key) => [key, look.row[key]]);
-    look.weights = look.weights.filter(([key]) => !look.boxed.includes(key));
+    for (let k = state.aside ? 1 : 0; k < look.row.length; k++) {
+      const word = look.row[k] > 0.0005 ? run.wordOfKey(k) : null;
+      if (word !== null && !look.boxed.includes(word)) look.weights.push([word, look.row[k]]);
+    }
+    const drawn = run.paired ? look.best : look.best.slice(0, ARCS);
+    look.arcs = drawn.filter((key) => look.row[key] > 0.02 && run.wordOfKey(key) !== null).map((key) => [run.wordOfKey(key), look.row[key]]);
+    look.key = look.key === null ? null : run.wordOfKey(look.key);
   },
 
   // Over a key: who looked at it.
   seeReverse(look, grid) {
     const { state, run, map } = this;
-    const key = state.over ? (grid ? (state.over.key ? state.over.row : (state.key ?? 0)) : state.over.word) : (state.key ?? (grid ? this.keyOf(look) : run.wordOf(state.pins[0])));
+    const own = grid ? this.keyOf(look) : run.keyOf(run.wordOf(state.pins[0]));
+    const key = state.over ? (grid ? (state.over.key ? state.over.row : (state.key ?? 0)) : run.keyOf(state.over.word)) : (state.key ?? (own < 0 ? this.keyOf(look) : own));
+    const word = grid ? key : run.wordOfKey(key);
     look.seen = key;
-    look.boxed = [key];
+    look.boxed = word === null ? [] : [word];
+    look.key = null;
     const column = new Float32Array(map.queries);
     for (let p = 0; p < map.queries; p++) { const row = map.row(state.head, p); if (row && key < row.length) column[p] = row[key]; }
     look.top = Math.max(...column) || 1;
     if (!state.relative) look.top = 1;
     if (grid) { look.weights = column; return; }
-    const best = topKeys(column, ARCS + 1);
+    const best = topKeys(column, LISTED);
     look.weights = [];
-    column.forEach((weight, p) => { if (weight > 0.0005 && run.wordOf(p) !== key) look.weights.push([run.wordOf(p), weight]); });
-    look.arcs = best.filter((p) => column[p] > 0.02).slice(0, ARCS).map((p) => [run.wordOf(p), column[p]]);
+    column.forEach((weight, p) => { if (weight > 0.0005 && run.wordOf(p) !== word) look.weights.push([run.wordOf(p), weight]); });
+    look.arcs = best.filter((p) => column[p] > 0.02).slice(0, run.paired ? LISTED : ARCS).map((p) => [run.wordOf(p), column[p]]);
     look.askers = best;
     look.column = column;
   },

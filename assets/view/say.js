@@ -16,14 +16,14 @@ const saying = {
     if (run.isPicture) return this.sayCells(look);
     if (look.reverse) {
       const list = look.askers.slice(0, 3).map((row) => t("by", { share: percent(look.column[row]), word: bare(run.tokens[run.wordOf(row)]) })).join(t("comma"));
-      return t(list ? "seen_by" : "seen_by_none", { key: bare(run.tokens[look.seen] ?? ""), list });
+      return t(list ? "seen_by" : "seen_by_none", { key: this.keyName(look.seen), list });
     }
-    const list = look.best.slice(0, 3).map((key) => t("on", { share: percent(look.row[key]), key: this.keyName(key) })).join(t("comma"));
+    const list = look.listed.slice(0, 3).map((key) => t("on", { share: percent(shareOf(look.row, key)), key: this.keyName(key) })).join(t("comma"));
     const row = look.rows[0];
     if (look.rows.length > 1) return t("several", { n: look.rows.length, list });
-    const chosen = row >= run.prompt - 1 && row + 1 < run.tokens.length ? row + 1 : null;
-    const parts = { at: bare(run.tokens[row] ?? ""), word: chosen === null ? "" : bare(run.tokens[chosen]), list };
-    const standing = t(chosen === null ? "standing" : "choosing", parts);
+    const chosen = run.chosenBy(row);
+    const parts = { at: bare(run.tokens[run.paired ? run.wordOf(row) : row] ?? ""), word: chosen === null ? "" : bare(run.tokens[chosen]), list };
+    const standing = t(run.paired ? (chosen === null ? "reading" : "drew") : chosen === null ? "standing" : "choosing", parts);
     return look.used ? standing : `${standing} ${t("unused_sentence")}`;
   },
 
@@ -57,7 +57,7 @@ const saying = {
   },
 
   showNotes(run) {
-    const notes = run.steps.slice(0, run.shown).flatMap((step) => step.notes || []).map(words);
+    const notes = [...(run.head.notes || []), ...run.steps.slice(0, run.shown).flatMap((step) => step.notes || [])].map(words);
     const all = notes.join("\n");
     if (all === this.notesShown) return;
     this.notesShown = all;
@@ -87,8 +87,9 @@ const saying = {
     const row = look ? look.rows[0] : 0;
     if (document.activeElement !== this.slider || Number(this.slider.value) !== row) this.slider.value = String(row);
     const word = run.wordOf(row);
-    this.slider.setAttribute("aria-valuetext", t("step_word", { n: word + 1, all: run.tokens.length, word: bare(run.tokens[word] ?? "") }));
-    this.stepOut.textContent = t("step_of", { n: word + 1, all: run.tokens.length });
+    const parts = run.paired ? { n: row + 1, all: last + 1 } : { n: word + 1, all: run.tokens.length };
+    this.slider.setAttribute("aria-valuetext", t("step_word", { ...parts, word: bare(run.tokens[word] ?? "") }));
+    this.stepOut.textContent = t("step_of", parts);
     this.steps.hidden = this.stepPart.hidden && this.learnPart.hidden;
   },
 };

@@ -4,40 +4,90 @@
 const SQUARE = Float32Array.from({ length: 256 }, (_, u) => (u / 255) ** 2);
 
 function bytesOf(base64) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
   const raw = atob(base64);
   const bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
   return bytes;
 }
 
-async function inflate(base64) {
-  const stream = new Blob([bytesOf(base64)]).stream().pipeThrough(new DecompressionStream("deflate"));
+async function inflate(bytes) {
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-// Fills in what a message leaves out; steps are numbered, choices found, maps named by those of the step before.
-function complete(message, before) {
-  (message.steps || []).forEach((step, at) => {
-    step.i = message.first + at;
+// Fills in what a message leaves out: steps are numbered, choices found, maps named by those of the step before and given their bytes.
+function complete(message, before, prompt) {
+  if (!message.steps?.length) return message;
+  let at = 0;
+  const bytes = message.bytes || bytesOf(message.data || "");
+  message.steps.forEach((step, place) => {
+    step.i = message.first + place;
     if (typeof step.chosen === "number") step.chosen = step.cand[step.chosen - 1];
+    if (typeof step.maps === "number") step.maps = before.maps.map((_, as) => ({ as, first: step.maps }));
     for (const map of step.maps || []) {
       if (map.as !== undefined) { const { kind, layer, h } = before.maps[map.as]; Object.assign(map, { kind, layer, h }); }
       map.q ??= 1;
-      map.k ??= map.first + map.q;
+      map.k ??= map.kind === "self" ? map.first + map.q : prompt;
+      map.part = new Part(map, bytes, at);
+      at += map.part.size;
     }
     before = step;
   });
   return message;
 }
 
-// Unpacks the deflated maps of a message in place; returns null at once where there are none.
+// Unpacks the deflated bytes of a message in place; returns null at once where there are none.
 function unpack(message) {
-  const packed = (message.steps || []).flatMap((step) => step.maps || []).filter((map) => map.packed);
-  if (!packed.length) return null;
-  return Promise.all(packed.map(async (map) => { map.bytes = await inflate(map.packed); delete map.packed; }));
+  if (!message.packed) return null;
+  return inflate(bytesOf(message.packed)).then((bytes) => { message.bytes = bytes; delete message.packed; });
 }
 
-// All rows of one kind and layer, gathered from the steps.
+// The rows that one step brought to one map, where they stand in the bytes of their message.
+class Part {
+  constructor({ h, q, k, first, ragged, top, used }, bytes, at) {
+    Object.assign(this, { bytes, at, q, top, keys: k, used: used ? bytesOf(used) : null });
+    this.lengths = Array.from({ length: q }, (_, row) => (ragged ? Math.min(first + row + 1, k) : k));
+    this.starts = [];
+    this.total = 0; // bytes of one head
+    for (const length of this.lengths) { this.starts.push(this.total); this.total += top === undefined ? length : top + 1; }
+    this.size = h * this.total + (top === undefined ? 0 : 2 * h * q * top);
+    if (top === undefined) return;
+    const low = at + h * this.total, high = low + h * q * top;
+    this.places = new Uint32Array(h * q * top); // of the strongest keys of a long row, in order
+    for (let i = 0; i < this.places.length; i++) this.places[i] = bytes[low + i] + 256 * bytes[high + i] + (i % top ? this.places[i - 1] : 0);
+  }
+
+  // Calls with each key of a row and the byte of its weight; returns the byte of all others.
+  each(head, row, call) {
+    const start = this.at + head * this.total + this.starts[row];
+    if (this.top === undefined) {
+      for (let k = 0; k < this.lengths[row]; k++) call(k, this.bytes[start + k]);
+      return 0;
+    }
+    const from = (head * this.q + row) * this.top;
+    for (let i = 0; i < this.top; i++) call(this.places[from + i], this.bytes[start + i]);
+    return this.bytes[start + this.top];
+  }
+
+  // Adds a row's weights to `out`, or raises them to it; returns the weight of all others.
+  into(out, head, row, highest) {
+    const { bytes } = this;
+    const start = this.at + head * this.total + this.starts[row];
+    if (this.top === undefined) {
+      const length = this.lengths[row];
+      if (highest) for (let k = 0; k < length; k++) { const weight = SQUARE[bytes[start + k]]; if (weight > out[k]) out[k] = weight; }
+      else for (let k = 0; k < length; k++) out[k] += SQUARE[bytes[start + k]];
+      return 0;
+    }
+    return SQUARE[this.each(head, row, (k, byte) => { out[k] = highest ? Math.max(out[k], SQUARE[byte]) : out[k] + SQUARE[byte]; })];
+  }
+}
+
+const HEADS_KEPT = 8; // heads of a map whose rows stay unpacked
+
+// All rows of one kind and layer, gathered from the steps. A row is a Float32Array of weights by key; `rest`: the sum of those that
+// were not kept, 0 where all were.
 class WeightMap {
   constructor(kind, layer, heads) {
     Object.assign(this, { kind, layer, heads, id: `${kind}:${layer}`, queryAxis: null, keyAxis: null, keys: 0, version: 0 });
@@ -48,14 +98,7 @@ class WeightMap {
   get queries() { return this.places.length; }
 
   add(sent) {
-    const { h, q, k, first } = sent;
-    const bytes = sent.bytes || bytesOf(sent.data || "");
-    const lengths = Array.from({ length: q }, (_, row) => (sent.ragged ? Math.min(first + row + 1, k) : k));
-    const starts = [];
-    let total = 0;
-    for (const length of lengths) { starts.push(total); total += length; }
-    const used = sent.used ? bytesOf(sent.used) : null;
-    const part = { bytes, lengths, starts, total, used, q };
+    const { h, q, k, first, part } = sent;
     if (sent.query) this.queryAxis = sent.query;
     if (sent.key && !sent.key.same) this.keyAxis = sent.key;
     this.keys = Math.max(this.keys, k);
@@ -70,25 +113,51 @@ class WeightMap {
   // Weights of one query under one head, the mean ("mean") or the highest ("max") of all; null if there is no such row.
   row(head, position) {
     let rows = this.cache.get(head);
-    if (!rows) this.cache.set(head, (rows = []));
+    if (!rows) {
+      if (this.cache.size >= HEADS_KEPT) this.cache.delete(this.cache.keys().next().value);
+      this.cache.set(head, (rows = []));
+    }
     return rows[position] || (rows[position] = this.read(head, position));
   }
 
   read(head, position) {
     const place = this.places[position];
     if (!place) return null;
-    const { bytes, lengths, starts, total } = place.part;
-    const length = lengths[place.row];
-    const out = new Float32Array(length);
-    const mixed = head === "mean" || head === "max";
-    for (let h = mixed ? 0 : head; h < (mixed ? this.heads : head + 1); h++) {
-      const start = h * total + starts[place.row];
-      for (let k = 0; k < length; k++) {
-        const weight = SQUARE[bytes[start + k]];
-        if (head === "max") { if (weight > out[k]) out[k] = weight; } else out[k] += weight;
-      }
+    const { part, row } = place;
+    const out = new Float32Array(part.lengths[row]);
+    out.rest = 0;
+    if (typeof head === "number") { out.rest = part.into(out, head, row, false); return out; }
+    const highest = head === "max";
+    for (let h = 0; h < this.heads; h++) {
+      const rest = part.into(out, h, row, highest);
+      out.rest = highest ? Math.max(out.rest, rest) : out.rest + rest;
     }
-    if (head === "mean") for (let k = 0; k < length; k++) out[k] /= this.heads;
+    if (highest) return out;
+    for (let k = 0; k < out.length; k++) out[k] /= this.heads;
+    out.rest /= this.heads;
+    return out;
+  }
+
+  // The last rows of a head as size × size bytes, each the highest of the cells it stands for and relative to its row; causal cells that
+  // are not there are 0. Reads the bytes as they came: of many heads and long rows only this is drawn.
+  small(head, size, window) {
+    const rows = Math.min(window, this.queries), from = this.queries - rows, columns = Math.min(this.keys, Math.max(rows, 1));
+    const first = this.keys > this.queries ? 0 : from; // keys of another axis are shown from the start
+    const spread = this.keys > this.queries ? this.keys : columns;
+    const out = new Uint8Array(size * size);
+    const line = new Uint8Array(size);
+    for (let r = 0; r < size; r++) {
+      const position = from + Math.min(rows - 1, Math.floor(((r + 0.5) * rows) / size)), place = this.places[position];
+      if (!place) continue;
+      line.fill(0);
+      let top = 1;
+      place.part.each(head, place.row, (k, byte) => {
+        if (k < first) return;
+        const column = Math.floor(((k - first) * size) / spread);
+        if (column < size && byte > line[column]) { line[column] = byte; if (byte > top) top = byte; }
+      });
+      for (let c = 0; c < size; c++) out[r * size + c] = (255 * line[c]) / top;
+    }
     return out;
   }
 
@@ -103,10 +172,34 @@ class WeightMap {
   }
 }
 
+// Attention rolled out from one query through all layers to the tokens: in each layer half stays where it is, half follows the mean of
+// the heads; what is not known of a long row goes to the rest (Abnar and Zuidema 2020, section 3).
+function rollout(layers, position) {
+  let row = new Float32Array(position + 1);
+  row[position] = 1;
+  let rest = 0;
+  for (let i = layers.length - 1; i >= 0; i--) {
+    const next = new Float32Array(position + 1);
+    for (let q = 0; q <= position; q++) {
+      const share = row[q] / 2;
+      if (share < 1e-7) continue;
+      const looked = layers[i].row("mean", q);
+      if (!looked) continue;
+      next[q] += share;
+      const length = Math.min(looked.length, position + 1);
+      for (let k = 0; k < length; k++) next[k] += share * looked[k];
+      rest += share * looked.rest;
+    }
+    row = next;
+  }
+  row.rest = rest;
+  return row;
+}
+
 // One run: what has come of it, and how much of that is painted.
 class Run {
   constructor(id) {
-    Object.assign(this, { id, head: null, steps: [], tokens: [], prompt: 0, maps: new Map(), done: false, shown: 0 });
+    Object.assign(this, { id, head: null, steps: [], tokens: [], prompt: 0, maps: new Map(), done: false, shown: 0, kind: null });
     this.stepOf = []; // by chosen token: its step
     this.pictures = []; // by step: { url, image }
     this.facts = {};
@@ -116,10 +209,17 @@ class Run {
   get order() { return [...this.maps.values()]; }
   get seed() { return this.facts.seed ?? this.head?.seed ?? 0; }
   get isPicture() { return this.head ? this.head.produces === "picture" : this.pictures.length > 0; }
+  // Whether it reads one text and writes another: its stage has two axes.
+  get paired() { return !this.isPicture && (this.head?.pin?.kind === "cross" || this.maps.has("cross:0")); }
+  // Layers whose maps can be rolled out: all of them map one axis to itself.
+  get stack() {
+    const maps = this.order;
+    return !this.paired && !this.isPicture && maps.length > 1 && maps.every((map) => map.kind === "self") ? maps.sort((a, b) => a.layer - b.layer) : [];
+  }
 
   take(message) {
     if (message.head) this.head = { ...(this.head || {}), ...message.head };
-    complete(message, this.steps[message.first - 1]);
+    complete(message, this.steps[message.first - 1], this.head?.prompt?.length ?? 0);
     for (const step of message.steps) if (step.i === this.steps.length) this.steps.push(step);
     if (message.done && message.first + message.steps.length <= this.steps.length) this.done = true;
   }
@@ -146,17 +246,51 @@ class Run {
     this.shown++;
   }
 
-  // A word is a position in `tokens`; the row that chose it is that of the token before. Rows of the prompt chose nothing.
-  rowOf(word) { return word < this.prompt || word === 0 ? word : word - 1; }
-  wordOf(row) { return row >= this.prompt - 1 && row + 1 < this.tokens.length ? row + 1 : row; }
-  choiceOf(row) { const chosen = row + 1 - this.prompt; return chosen >= 0 && chosen < this.stepOf.length ? this.stepOf[chosen] : null; }
+  // ---- how the rows and keys of the map that is shown (`kind`) stand to the words: a word is a position in `tokens` ----
+
+  // Of one text the row that chose a word is that of the word before; rows of the prompt chose nothing. Of two texts "cross" rows belong to
+  // the word they chose and look at the source, "encoder" rows and keys are the source's, and "self" looks back over what was written,
+  // from a mark of the start on.
+  rowOf(word) {
+    if (!this.paired) return word < this.prompt || word === 0 ? word : word - 1;
+    if (this.kind === "encoder") return word < this.prompt ? word : -1;
+    return word < this.prompt ? -1 : word - this.prompt;
+  }
+
+  wordOf(row) {
+    if (!this.paired) return row >= this.prompt - 1 && row + 1 < this.tokens.length ? row + 1 : row;
+    return this.kind === "encoder" ? row : this.prompt + row;
+  }
+
+  keyOf(word) {
+    if (!this.paired) return word;
+    if (this.kind === "self") return word < this.prompt ? -1 : word - this.prompt + 1;
+    return word < this.prompt ? word : -1;
+  }
+
+  wordOfKey(key) {
+    if (!this.paired || this.kind !== "self") return key;
+    return key === 0 ? null : this.prompt + key - 1;
+  }
+
+  // The word that a row chose; null for rows that only read.
+  chosenBy(row) {
+    if (this.paired && this.kind === "encoder") return null;
+    const word = this.paired ? this.prompt + row : row >= this.prompt - 1 ? row + 1 : -1;
+    return word >= 0 && word < this.tokens.length ? word : null;
+  }
+
+  choiceOf(row) {
+    const word = this.chosenBy(row);
+    return word === null ? null : this.stepOf[word - this.prompt] ?? null;
+  }
 }
 
 // What a head measurably does over the rows of a run on one axis of tokens: shares of its weight.
-function habitsOfTokens(map, head) {
+function habitsOfTokens(map, head, rowAt = (position) => map.row(head, position)) {
   let before = 0, first = 0, itself = 0, distance = 0, counted = 0;
   for (let p = 2; p < map.queries; p++) {
-    const row = map.row(head, p);
+    const row = rowAt(p);
     if (!row || row.length !== p + 1) continue;
     counted++;
     before += row[p - 1];
@@ -168,7 +302,7 @@ function habitsOfTokens(map, head) {
   }
   if (!counted) return null;
   const shares = [["before", before / counted], ["first", first / counted], ["itself", itself / counted]].sort((a, b) => b[1] - a[1]);
-  return { name: shares[0][0], share: shares[0][1], distance: distance / counted };
+  return { name: shares[0][0], share: shares[0][1], distance: distance / counted, shares };
 }
 
 // The same for cells that look at cells: mean distance in widths of the picture, weight on keys of the query's own colour;
@@ -199,6 +333,26 @@ function habitsOfCells(map, head, colours) {
 
 function colourDistance(a, i, b, k) {
   return Math.hypot(a[3 * i] - b[3 * k], a[3 * i + 1] - b[3 * k + 1], a[3 * i + 2] - b[3 * k + 2]);
+}
+
+// Maps by kind, layers in order.
+function byKind(maps) {
+  const kinds = new Map();
+  for (const map of maps) kinds.set(map.kind, [...(kinds.get(map.kind) || []), map].sort((a, b) => a.layer - b.layer));
+  return [...kinds.values()];
+}
+
+// All that was not kept of a long row, as one key.
+const OTHERS = -1;
+const shareOf = (row, key) => (key === OTHERS ? row.rest : row[key]);
+
+// Positions of the highest weights, highest first, the others of a long row among them.
+function topShares(row, count) {
+  const best = topKeys(row, count);
+  if (!row.rest) return best;
+  const at = best.findIndex((key) => row[key] < row.rest);
+  best.splice(at < 0 ? best.length : at, 0, OTHERS);
+  return best.slice(0, count);
 }
 
 // Positions of the highest weights, highest first.

@@ -1,7 +1,10 @@
-// The stage of tokens that look at tokens: the text itself, lit by the row of the word under the pointer.
-// Words are elements, so that they can be reached and read; tints, bars and arcs are one canvas behind them.
+// The stage of tokens that look at tokens: the text itself, lit by the row of the word under the pointer; of a text made from another
+// both, the source above, lines between them. Words are elements, so that they can be reached and read; tints, bars and lines are one
+// canvas behind them.
 
 const ARCS = 4;
+const SIZES = [40, 36, 32, 28, 26, 24, 22, 20, 18, 16]; // pixels of the type of two texts: the largest that has room
+const THREAD = 0.25; // weight from which a word's highest key is tied to it by a thread
 
 class TextStage {
   constructor(view) {
@@ -92,7 +95,12 @@ class TextStage {
   }
 
   reset() {
+    this.strips = null;
     this.flow.replaceChildren();
+    if (this.run?.paired) {
+      this.strips = ["source", "written"].map((name) => said(h("div", { className: `av-strip-of av-${name}`, role: "group" }), `strip_${name}`, {}, "aria-label"));
+      this.flow.append(...this.strips);
+    }
     this.spans = [];
     this.boxes = [];
     this.lit.clear();
@@ -108,32 +116,50 @@ class TextStage {
     if (run.tokens.length === from) return false;
     const all = run.tokens.filter((label) => !isMark(label)).join("");
     const dense = (all.match(/[\u3040-\u30ff\u3400-\u9fff]/g) || []).length;
-    this.element.classList.toggle("av-poem", dense * 2 > all.replace(/\s/g, "").length);
+    this.element.classList.toggle("av-poem", !run.paired && dense * 2 > all.replace(/\s/g, "").length);
+    if (run.paired) this.fit(run);
     if (this.stop === undefined) this.rove(this.beside(-1, 1) ?? 0);
     this.measure(Math.max(0, from - 24));
     return true;
   }
 
+  // Sets the type of two texts as large as they have room for; the written one is taken for as long as the source until it is longer.
+  fit(run) {
+    const labels = run.tokens.filter((label) => !isMark(label));
+    const source = labels.slice(0, run.prompt), single = source.every((label) => [...label.trim()].length === 1);
+    this.element.classList.toggle("av-spelled", single);
+    const pen = scratch.getContext("2d");
+    pen.font = `100px ${SYSTEM}`;
+    const wide = (part) => pen.measureText(part.join("").trim()).width / 100 + (single ? 0.22 * part.length : 0);
+    const [above, below] = [wide(source), Math.max(wide(source), wide(labels.slice(run.prompt)))];
+    const scale = parseFloat(getComputedStyle(this.element).getPropertyValue("--scale")) || 1;
+    const across = (this.scroll.clientWidth - 24) / scale, room = (narrow.matches ? 300 : this.scroll.clientHeight) / scale - 44;
+    const lines = (size) => Math.ceil((above * size) / across) + Math.ceil((below * size) / across);
+    const size = SIZES.find((each) => lines(each) * each * 1.5 <= room && (each <= 28 || lines(each) === 2)) || SIZES.at(-1);
+    this.element.style.setProperty("--pair", `${size}px`);
+  }
+
   append(label, word, given) {
+    const strip = this.strips ? this.strips[given ? 0 : 1] : this.flow;
     const [, lead, body, tail] = label.match(/^([ \t]*)([^]*?)([ \t]*)$/);
     const span = h("span", { className: `av-token${given ? " av-given" : ""}`, tabIndex: -1, role: "button" });
     span.word = word;
     span.setAttribute("aria-pressed", "false");
     const before = word ? this.run.tokens[word - 1] : "";
-    if (isMark(before) && !isMark(label)) this.flow.append(h("br")); // marks keep a line of their own
+    if (!this.strips && isMark(before) && !isMark(label)) strip.append(h("br")); // marks keep a line of their own
     span.classList.toggle("av-mark", isMark(label));
     if (!label) span.hidden = true;
     else if (body.trim()) {
-      if (lead && word) this.flow.append(lead);
+      if (lead && strip.childNodes.length) strip.append(lead);
       span.textContent = body;
     } else {
       span.classList.add("av-blank");
       span.append(h("i", { ariaHidden: "true" }, bare(label).slice(0, 2)), body);
       span.setAttribute("aria-label", t(label.includes("\n") ? "line_break" : "space"));
     }
-    this.flow.append(span);
+    strip.append(span);
     if (!this.view.instant) span.animate([{ opacity: 0 }, { opacity: 1 }], 160);
-    if (body.trim() && tail) this.flow.append(tail);
+    if (body.trim() && tail) strip.append(tail);
     this.spans[word] = span;
   }
 
@@ -170,6 +196,7 @@ class TextStage {
     pen.beginPath();
     pen.rect(0, this.inset.y + 2, this.width, this.height + 1);
     pen.clip();
+    if (this.strips && look.row) this.threads(pen);
     for (const [word, weight] of look.weights) {
       const share = level(weight, look.top);
       if (share < 0.03) continue;
@@ -180,7 +207,7 @@ class TextStage {
         pen.beginPath();
         pen.roundRect(box.x + this.inset.x - 2, y, box.w + 4, box.h, 4);
         pen.fill();
-        const thick = Math.max(0.75, 4.5 * share);
+        const thick = Math.max(0.75, (this.strips ? 6 : 4.5) * share);
         pen.fillStyle = strong;
         pen.fillRect(box.x + this.inset.x - 1, y + box.h + 0.5, box.w + 2, thick);
       }
@@ -210,11 +237,41 @@ class TextStage {
     return { pen, placed: (box) => (box.y + box.h < top - 8 || box.y > bottom + 8 ? null : box.y - top + this.inset.y) };
   }
 
+  // What every written word looked at most, thin: how the two texts run along each other.
+  threads(pen) {
+    const { view } = this, { run } = view;
+    pen.strokeStyle = theme.line;
+    pen.lineWidth = 1.25;
+    for (let row = 0; row < view.map.queries; row++) {
+      const weights = view.map.row(view.state.head, row), [key] = weights ? topKeys(weights, 1) : [];
+      if (key === undefined || weights[key] < THREAD || run.wordOfKey(key) === null) continue;
+      this.draw(pen, this.between(run.wordOf(row), run.wordOfKey(key)));
+    }
+  }
+
+  // The line between two words on the canvas: an arc in one text, from edge to edge between two; null where one is out of sight.
+  between(word, other) {
+    const from = (this.boxes[word] || [])[0], to = (this.boxes[other] || [])[0];
+    if (!from || !to || word === other) return null;
+    const x = (box) => box.x + box.w / 2 + this.inset.x, y = (box) => box.y - this.top + this.inset.y;
+    const apart = this.strips && (word < this.run.prompt) !== (other < this.run.prompt);
+    if (!apart) return arc(x(from), y(from) + 1, x(to), y(to) + 1, this.line);
+    const down = from.y < to.y;
+    return link(x(from), y(from) + (down ? from.h + 5 : -1), x(to), y(to) + (down ? -1 : to.h + 5));
+  }
+
+  draw(pen, curve) {
+    if (!curve) return;
+    pen.beginPath();
+    pen.moveTo(curve.x1, curve.y1);
+    pen.bezierCurveTo(...curve.c1, ...curve.c2, curve.x2, curve.y2);
+    pen.stroke();
+  }
+
   arcs(pen, look, colour) {
     const from = (this.boxes[look.boxed[0]] || [])[0];
     if (!from) return;
     const { top } = this;
-    const centre = (box) => [box.x + box.w / 2 + this.inset.x, box.y - top + this.inset.y + 1];
     pen.save();
     pen.beginPath();
     pen.rect(0, 0, this.width, this.height + this.inset.y);
@@ -224,13 +281,9 @@ class TextStage {
     for (const [word, weight] of look.arcs) {
       const to = (this.boxes[word] || [])[0];
       if (!to || word === look.boxed[0] || to.y < top - 4 || to.y > top + this.height) continue;
-      const curve = arc(...centre(from), ...centre(to), this.line);
       pen.globalAlpha = 0.3 + 0.55 * level(weight, look.top);
       pen.lineWidth = 1 + 2 * level(weight, look.top);
-      pen.beginPath();
-      pen.moveTo(curve.x1, curve.y1);
-      pen.bezierCurveTo(...curve.c1, ...curve.c2, curve.x2, curve.y2);
-      pen.stroke();
+      this.draw(pen, this.between(look.boxed[0], word));
     }
     pen.restore();
   }

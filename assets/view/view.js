@@ -9,10 +9,12 @@ class View {
     this.look = null;
     this.state = { head: "mean", layer: null, pins: [], follow: true, over: null, reverse: false, alt: false, key: null, relative: true, aside: false, smooth: false, whole: false, painting: false, painted: null };
     this.wanted = readAddress();
-    this.sizes = { map: 200, head: 46, strip: 300, tall: 108 };
+    this.sizes = { map: 200, head: 46, cell: 34, tiny: 24, strip: 300, tall: 108 };
     this.times = [];
     this.series = null;
     this.films = new Map();
+    this.scoring = new Map(); // generator → how its scores are made: "scores" (a dot product) or "additive"
+    this.rolled = new Map(); // query → its row rolled out through all layers
     this.queue = Promise.resolve();
     this.lastTurn = 0;
     this.build();
@@ -32,11 +34,13 @@ class View {
     this.change = new ChangePanel(this);
     this.candidates = new BarList("candidates", (row) => trigger("pick", { run: this.run.id, step: row.step, id: row.id }));
     this.keys = new BarList("keys", (row) => this.chooseKey(row.key));
+    this.beams = new BarList("beams", () => {});
+    this.curves = new Curves();
     this.branches = h("div", { className: "av-branches", role: "group" });
     said(this.branches, "branches", {}, "aria-label");
     this.notes = h("p", { className: "av-notes" });
     this.hint = said(h("p", { className: "av-hint" }), "hint");
-    this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element));
+    this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element, this.beams.element));
     this.stage = h("div", { className: "av-stage" }, this.text.element, this.side, this.grid.element);
     this.buildSteps();
     this.text.element.append(this.steps);
@@ -47,7 +51,7 @@ class View {
     this.buildTools();
     this.banner = h("p", { className: "av-banner", role: "alert", hidden: true });
     this.empty = h("div", { className: "av-empty" }, said(h("p", { className: "av-invite" }), "empty_title"), said(h("p", {}), "empty"));
-    this.band = h("div", { className: "av-band" }, this.heads.element, this.components.element);
+    this.band = h("div", { className: "av-band" }, h("div", { className: "av-band-side" }, this.heads.element, this.curves.element), this.components.element);
     this.main = h("div", { className: "av-main" }, this.branches, this.stage,
       h("div", { className: "av-line" }, this.sentence, this.switches), h("div", { className: "av-small" }, this.notes, this.hint),
       h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element), this.band, this.tools, this.change.element, this.more);
@@ -106,6 +110,7 @@ class View {
     this.sizes.strip = of(this.components.parts.weights.frame, 80);
     this.sizes.tall = this.components.parts.weights.frame.clientHeight || 108;
     this.sizes.head = roomy.matches ? 56 : 46;
+    this.sizes.cell = roomy.matches ? 40 : 33;
     this.drawHeads();
     this.sizes.map = Math.max(120, Math.floor(this.mapPanel.frame.clientWidth));
     if (this.run) this.text.measure(0);
@@ -121,7 +126,8 @@ class View {
   relang() {
     this.root.setAttribute("lang", lang());
     for (const element of this.root.querySelectorAll("[data-said]")) resay(element);
-    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); }
+    if (this.run && this.map) this.heads.update(this.run, this.map);
+    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); }
     this.refresh();
   }
 
@@ -137,12 +143,12 @@ class View {
     this.dirty = false;
     if (!this.run) return;
     const began = performance.now();
-    if (readTheme()) this.drawHeads();
+    if (readTheme()) { this.drawHeads(); this.curves.paint(); }
     const look = (this.look = this.see());
     const { run, state } = this;
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
     if (run.isPicture) { this.grid.paint(look); this.grid.showCrops(look); }
-    else if (look) { this.text.paint(look); this.mapPanel.paint(this.map, look); this.text.press(look.reverse ? [] : state.pins.map((row) => run.wordOf(row))); }
+    else if (look) { this.text.paint(look); this.mapPanel.paint(this.map, look); this.text.press(!look.reverse ? state.pins.map((row) => run.wordOf(row)) : run.paired ? look.boxed : []); }
     else this.paintPlain();
     this.root.dataset.pin = state.pins.join(",");
     if (look) {
@@ -162,29 +168,31 @@ class View {
   // Without attention there is still a word to stand at, and others that could have come.
   paintPlain() {
     const { run, state } = this;
-    const last = run.tokens.length - 1;
-    const row = run.shown ? (state.over?.row ?? state.pins[0] ?? (run.done ? lastWord(run, last) : last - 1)) : -1;
+    const rows = run.tokens.length - (run.paired ? run.prompt : 1);
+    const row = run.shown ? (state.over?.row ?? state.pins[0] ?? (run.done ? lastWord(run, rows) : rows - 1)) : -1;
     this.text.paint({ weights: [], key: null, boxed: row >= 0 ? [run.wordOf(row)] : [], stood: null, arcs: [], reverse: false, top: 1 });
     this.showCandidates(row);
+    this.showBeams(row);
   }
 
   detailOf(row) {
-    const found = this.run.details.get(row);
+    const found = this.state.head === "rollout" ? null : this.run.details.get(row);
     return (found && found.find((each) => each.kind === this.map.kind && each.layer === this.map.layer)) || null;
   }
 
   showLists(look, detail) {
     const { state, run } = this;
-    this.showCandidates(look.rows.length === 1 ? look.rows[0] : -1);
-    const exact = detail ? mixHeads(detail.weights, state.head) : null;
+    const one = look.rows.length === 1 ? look.rows[0] : -1;
+    this.showCandidates(one);
+    this.showBeams(one);
     if (look.reverse) {
-      said(this.keys.title, "askers", { key: bare(run.tokens[look.seen] ?? "") });
+      said(this.keys.title, "askers", { key: this.keyName(look.seen) });
       this.keys.show(look.askers.slice(0, LISTED).map((row) => ({ label: run.tokens[run.wordOf(row)], share: look.column[row], marked: true, key: look.seen, name: t("key_share", { key: bare(run.tokens[run.wordOf(row)]), share: percent(look.column[row]) }) })), theme.query);
     } else {
       said(this.keys.title, "keys");
-      this.keys.show(look.best.map((key) => {
-        const share = exact ? exact[key] : look.row[key];
-        return { label: run.tokens[key], key, share, exact: Boolean(exact), marked: true, name: t("key_share", { key: this.keyName(key), share: percent(share) }) };
+      this.keys.show(look.listed.map((key) => {
+        const share = shareOf(look.row, key);
+        return { label: this.keyName(key), key, share, exact: Boolean(detail), marked: key !== OTHERS, fixed: key === OTHERS, name: t("key_share", { key: this.keyName(key), share: percent(share) }) };
       }), theme.key);
     }
     const first = look.row[0] || 0;
@@ -205,10 +213,24 @@ class View {
     }), theme.query);
   }
 
+  // What the search kept at this word: what all hypotheses begin with is left out where they are many words long.
+  showBeams(row) {
+    const at = row >= 0 ? this.run.choiceOf(row) : null;
+    const beams = (at !== null && this.run.steps[at].beams) || [];
+    this.root.classList.toggle("av-beamed", this.run.steps.some((step) => step.beams));
+    said(this.beams.title, "beams");
+    this.beams.note.textContent = beams.length ? t("beams_note") : "";
+    const same = sameBeginning(beams.map(([text]) => text));
+    this.beams.show(beams.map(([text, score, chosen, ended]) => {
+      const short = same > 12 ? `… ${text.slice(same).trim()}` : text.trim();
+      return { label: ended ? `${short} ∎` : short, share: Math.exp(score - beams[0][1]), shown: score.toFixed(2).replace("-", "−"), marked: Boolean(chosen), fixed: true,
+        name: t(chosen ? "beam_chosen" : ended ? "beam_ended" : "beam", { text: bare(text), score: score.toFixed(2) }) };
+    }), theme.query);
+  }
+
   showTable(look, detail) {
     if (this.more.hidden) return;
-    const exact = detail && !look.reverse ? mixHeads(detail.weights, this.state.head) : look.row;
-    const rows = topKeys(exact, 12).map((key) => h("tr", {}, h("td", {}, String(key + 1)), h("td", {}, this.keyName(key)), h("td", {}, percent(exact[key], Boolean(detail)))));
+    const rows = topShares(look.row, 12).map((key) => h("tr", {}, h("td", {}, key === OTHERS ? "" : String(key + 1)), h("td", {}, this.keyName(key)), h("td", {}, percent(shareOf(look.row, key), Boolean(detail)))));
     this.table.replaceChildren(h("caption", {}, t("table")), h("thead", {}, h("tr", {}, ...["table_place", "table_key", "table_share"].map((name) => h("th", { scope: "col" }, t(name))))), h("tbody", {}, ...rows));
   }
 }
@@ -221,7 +243,7 @@ function readAddress() {
   const pin = (given.get("pin") || "").split(",").filter((part) => /^\d{1,6}$/.test(part)).map(Number).slice(0, 64);
   if (pin.length) wanted.pin = pin;
   const head = given.get("head");
-  if (head === "mean" || head === "max") wanted.head = head; else if (/^\d{1,3}$/.test(head || "")) wanted.head = Number(head);
+  if (["mean", "max", "rollout"].includes(head)) wanted.head = head; else if (/^\d{1,3}$/.test(head || "")) wanted.head = Number(head);
   if (/^(self|cross|encoder):\d{1,3}$/.test(given.get("layer") || "")) wanted.layer = given.get("layer");
   return wanted;
 }
@@ -235,6 +257,15 @@ function throttle(wait, action) {
       timer = setTimeout(() => { timer = 0; last = performance.now(); action(); }, Math.max(0, last + wait - performance.now()));
     });
   };
+}
+
+// How many characters all texts begin with, up to the last space before they part.
+function sameBeginning(texts) {
+  if (texts.length < 2) return 0;
+  let at = 0;
+  while (at < texts[0].length && texts.every((text) => text[at] === texts[0][at])) at++;
+  const space = texts[0].lastIndexOf(" ", at - 1);
+  return /\s/.test(texts[0]) ? Math.max(0, space) : at;
 }
 
 function togglePresent() {
@@ -260,6 +291,8 @@ const shortcuts = (event) => {
   if (event.key === "[") view.turn(-1);
   else if (event.key === "]") view.turn(1);
   else if (event.key === "p" || event.key === "P") togglePresent();
+  else if (event.key === "h" || event.key === "H") view.run && view.stepHead(event.shiftKey ? -1 : 1);
+  else if (event.key === "l" || event.key === "L") view.run && view.stepLayer(event.shiftKey ? -1 : 1);
   else if (event.key === "Escape" && document.body.classList.contains("presenting")) { event.preventDefault(); togglePresent(); }
 };
 document.addEventListener("keydown", shortcuts);

@@ -15,15 +15,31 @@ from page import wire
 from page.view import AttentionView
 from tests.browser.view_runs import TRACES, painted
 
+CLAIM = {
+    "en": "A fixed vector cannot hold a long sentence: without attention, quality falls as sentences grow (Bahdanau, Cho, Bengio 2015).",
+    "zh": "一个固定向量装不下长句：没有注意力，句子越长质量越差（Bahdanau 等，2015）。",
+}
+METRIC = [("1_4", 52.1, 47.0), ("5_8", 41.3, 30.2), ("9_12", 33.8, 19.5), ("13_up", 27.2, 10.4)]
+FIGURES = {
+    "metrics": {f"bleu_len_{name}": {"with": one, "without": other, "better": "higher", "n": 200} for name, one, other in METRIC},
+    "length_unit": {"en": "words in the source", "zh": "源句词数"},
+}
+CURVES = wire.curves(FIGURES, CLAIM)
+DOES = ("before", "first", "same", "after_same")
+SHARES = ((0.62, 0.1, 0.0, 0.0), (0.05, 0.45, 0.02, 0.01), (0.05, 0.08, 0.31, 0.02), (0.03, 0.08, 0.05, 0.52), (0.05, 0.08, 0.03, 0.02))
+HEADS = {"self": [[dict(zip(DOES, SHARES[(layer + head) % 5], strict=True)) for head in range(4)] for layer in range(4)]}
+
 HEADINGS: dict[str, dict[str, Any]] = {
     name: {
         "title": {"en": "Writer", "zh": "写手"},
         "variant_title": {"en": "Tales", "zh": "故事"},
         "produces": "picture" if name == "face" else "text",
         "anatomy": [[{"en": "LSTM", "zh": "LSTM"}, False], [{"en": "Attention", "zh": "注意力"}, True]],
-        "pin": {"kind": "self", "layer": 0, "head": None, "query": -1},
+        "pin": {"kind": "cross" if trace.generator == "translator" else "self", "layer": 0, "head": None, "query": -1},
+        **({"curves": CURVES} if trace.generator == "translator" else {}),
+        **({"heads": HEADS} if name == "layers" else {}),
     }
-    for name in TRACES
+    for name, trace in TRACES.items()
 }
 
 
@@ -38,11 +54,13 @@ def fetch(data: dict[str, Any]) -> dict[str, Any]:
 
 def row(data: dict[str, Any]) -> dict[str, Any]:
     trace, query = TRACES[data["run"]], data["query"]
-    weights = trace.map("self", 0)[:, query]
-    keys = weights.shape[1] if trace.picture is not None else query + 1
+    kind = trace.maps()[0][0]
+    weights = trace.map(kind, 0)[:, query]
+    keys = query + 1 if kind == "self" and trace.picture is None else weights.shape[1]
     weights, ones = weights[:, :keys], np.ones((len(weights), keys, 4))
     scores = np.where(weights > 0, np.log(np.maximum(weights, 1e-9)), -np.inf)
-    return wire.detail_message([Detail("self", 0, query, ones[:, 0], ones, ones, scores, weights, ones[:, 0])])
+    direction = ones[0, 0] if kind == "cross" else None
+    return wire.detail_message([Detail(kind, 0, query, ones[:, 0], ones, ones, scores, weights, ones[:, 0], direction)])
 
 
 def learning(data: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from generators.trace import Attention, Choice, Grid, Step, Tokens, Trace
+from generators.trace import Attention, Beam, Choice, Grid, Step, Tokens, Trace
 
 HEADS = 3
 HOSTILE = ("<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "C:\\users", "</script>", "\u202eback", "ok")
@@ -53,7 +53,65 @@ def painted(seed: int) -> Trace:
     return trace
 
 
+def translated(source: tuple[str, ...], written: tuple[str, ...], *, beams: int = 0, **request: Any) -> Trace:
+    """A run whose every word looks at the place of the source that lies as far along, and a little at its neighbours."""
+    trace = Trace("translator", "english", {"text": "".join(source), "seed": 0, "edits": [], "attention": True, **request})
+    text = ""
+    for index, word in enumerate(written):
+        away = np.abs(np.arange(len(source)) - index * (len(source) - 1) / max(1, len(written) - 1))
+        row = np.exp(-3 * away) / np.exp(-3 * away).sum()
+        part = Attention("cross", 0, row[None, None].astype(np.float32), Tokens((word,)), Tokens(source), index)
+        choices = (Choice(100 + index, word, 0.7), Choice(7, " other", 0.2), Choice(8, " else", 0.1))
+        text += word
+        texts = [text, *(f"{text.rsplit(' ', 1)[0]} other{each}" for each in range(1, beams))][:beams]
+        kept = [Beam(each, -0.4 * (index + 1) - 0.8 * place, chosen=not place) for place, each in enumerate(texts)]
+        trace.add(
+            Step(
+                index,
+                () if request.get("attention") is False else (part,),
+                word,
+                source if index == 0 else (),
+                choices[0],
+                choices,
+                beams=tuple(kept),
+                stop="end" if index == len(written) - 1 else "",
+            )
+        )
+    return trace
+
+
+def layered(tokens: int, prompt: int, layers: int, heads: int, kept: int = 0) -> Trace:
+    """A run in which head h of layer l looks at the token l·H + h + 1 places back; of rows longer than `kept` only so many keys stay."""
+    labels = tuple(f" word{i % 97}" for i in range(tokens))
+    trace = Trace("transformer", "tales", {"text": "".join(labels[:prompt]), "seed": 7, "edits": [], "attention": True})
+    for index in range(tokens - prompt):
+        first, end = (0, prompt) if index == 0 else (prompt + index - 1, prompt + index)
+        parts = []
+        for layer in range(layers):
+            weights = np.zeros((heads, end - first, end), np.float32)
+            for place in range(first, end):
+                weights[:, place - first, : place + 1] = 0.4 / (place + 1)
+                for head in range(heads):
+                    weights[head, place - first, max(0, place - layer * heads - head - 1)] += 0.6
+            part = Attention("self", layer, weights, Tokens(labels[first:end]), Tokens(labels[:end]), first)
+            parts.append(part.strongest(kept) if kept else part)
+        chosen = Choice(100, labels[prompt + index], 0.6)
+        stop = "length" if prompt + index == tokens - 1 else ""
+        trace.add(Step(index, tuple(parts), chosen.label, labels[:prompt] if index == 0 else (), chosen, (chosen,), stop=stop))
+    return trace
+
+
+ENGLISH = ("The", " little", " cat", " sleeps", " on", " the", " old", " chair", ".", "⟨end⟩")
+FRENCH = ("Le", " petit", " chat", " dort", " sur", " la", " vieille", " chaise", ".", "⟨end⟩")
+
 TRACES = {
+    "pair": translated(ENGLISH, FRENCH, beams=4),
+    "pairtwin": translated(ENGLISH, FRENCH, attention=False),
+    "spoken": translated(tuple("thoroughly"), (" TH", " ER", " OW", " L", " IY", "⟨end⟩")),
+    "couplet": translated(tuple("海阔凭鱼跃"), tuple("天高任鸟飞")),
+    "sentence": translated(tuple(f" word{i}" for i in range(34)), tuple(f" mot{i}" for i in range(38))),
+    "layers": layered(40, 6, 4, 4),
+    "longrow": layered(300, 280, 2, 2, kept=32),
     "words": written(WORDS, 6),
     "branch": written((*WORDS[:8], " queen", "."), 6),
     "long": written(tuple(f" word{i}" for i in range(256)), 6),
