@@ -51,6 +51,7 @@ class Reader:
     def __init__(self, vocabulary: Vocabulary, verse: bool = False) -> None:
         self._pieces, self._verse = vocabulary.pieces, verse
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._alone: dict[int, str] = {}  # what a token adds where no character is begun: asked for at every step
 
     def read(self, token: int) -> str:
         """What this token adds to the text; "" for a special token and for a character that is not complete yet."""
@@ -60,8 +61,12 @@ class Reader:
     def peek(self, token: int) -> str:
         """What it would add."""
         state = self._decoder.getstate()
+        if not state[0] and token in self._alone:
+            return self._alone[token]
         added = self.read(token)
         self._decoder.setstate(state)
+        if not state[0]:
+            self._alone[token] = added
         return added
 
     @staticmethod
@@ -187,8 +192,10 @@ class Shared:
         self._lock = threading.Lock()
 
     @classmethod
-    def of(cls, vocabulary: Characters | Pieces) -> Shared:
-        """The same tokens under the same ids."""
+    def of(cls, vocabulary: Vocabulary) -> Shared:
+        """The same tokens under the same ids; itself if it is one already."""
+        if isinstance(vocabulary, Shared):
+            return vocabulary
         added = [
             {"id": index, "content": name, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
             for index, name in enumerate(SPECIALS)
@@ -199,6 +206,7 @@ class Shared:
             shifted = {sign: len(SPECIALS) + index for sign, index in content["model"]["vocab"].items()}
             content["model"]["vocab"] = specials | shifted
         else:
+            assert isinstance(vocabulary, Characters)
             from tokenizers import Tokenizer, decoders, models
 
             signs = [*(f"<0x{byte:02X}>" for byte in range(256)), *vocabulary.characters]

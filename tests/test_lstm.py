@@ -17,8 +17,8 @@ from generators.edits import Edit
 from generators.lstm import Run
 from generators.lstm import train as train_module
 from generators.lstm.model import AttentionModel, CausalAttention
-from generators.lstm.train import DenseLoss, test_attention_model, train, train_attention_model
-from generators.training import IGNORED, Clock, read_json, read_weights
+from generators.lstm.train import Plan, Recipe, test_attention_model, train, train_attention_model
+from generators.training import IGNORED, Clock, DenseLoss, read_json, read_weights
 
 TALE = "Once upon a time there was a cat, who ate a mouse.\nThe mouse said: “Thank you.”\n"
 
@@ -215,14 +215,11 @@ def test_padding_does_not_change_the_loss(model):
 # Training
 
 
-def test_it_learns(pieces):
+def test_it_learns(pieces, tmp_path):
     corpus = Prose([Document(TALE * 20)], [Document(TALE)], pieces)
-    model = AttentionModel(len(pieces.pieces), 16, 24, 2)
+    plan = Plan(Recipe(len(pieces.pieces), 16, 24, 2, batch=512), corpus, pieces, tmp_path)
     losses: list[float] = []
-    optimizer = torch.optim.AdamW(model.parameters())
-    train_attention_model(
-        model, corpus, optimizer, clock=Clock(steps=40), rate=2e-2, batch=512, report=lambda step, loss: losses.append(loss)
-    )
+    train_attention_model(plan, plan.new_model(), clock=Clock(steps=40), rate=2e-2, report=lambda step, loss: losses.append(loss))
     assert len(losses) == 40 and losses[-1] < 0.8 * losses[0]
 
 
