@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -125,3 +125,55 @@ def _is_number(heading: str) -> bool:
 def _as_title(heading: str) -> str:
     words = re.sub(r"^[\divxlcIVXLC]+\. ", "", heading).strip(" .").title()
     return re.sub(r"(['’])(S|T|Ll|Re|Ve|D|M)\b", lambda match: match[1] + match[2].lower(), words)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A source, and every target that is right for it."""
+
+    source: str
+    targets: tuple[str, ...]
+
+
+def read_pronunciations(folder: Path) -> list[Pair]:
+    """`cmudict/cmudict.tsv`: words, each with its phonemes (ARPAbet without stress, parted by spaces), all that the dictionary has."""
+    with _opened(folder / "cmudict" / "cmudict.tsv") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file][1:]
+    return _gathered((word, phones) for word, _, phones in rows)
+
+
+def read_translations(folder: Path, name: str) -> list[Pair]:
+    """`nmt_tatoeba/NAME.tsv`, NAME being "eng-fra" or "eng-cmn": sentences, each with all its translations."""
+    with _opened(folder / "nmt_tatoeba" / f"{name}.tsv") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file]
+    return _gathered((row[0], row[1]) for row in rows)
+
+
+def read_couplets(folder: Path, dynasty: str) -> list[Pair]:
+    """`poems_zh/couplets_DYNASTY.tsv`, "tang" or "song": first lines of regular verse, each with the lines that answer it."""
+    with _opened(folder / "poems_zh" / f"couplets_{dynasty}.tsv") as file:
+        rows = [line.rstrip("\n").split("\t") for line in file][1:]
+    return _gathered((row[0], row[1]) for row in rows)
+
+
+def read_pairs_file(path: Path) -> list[Pair]:
+    """Any text file of lines "source, tab, target". Raises BadInput if it cannot be read or has no such line."""
+    rows = [line.split("\t") for line in read_text(path)[0].text.split("\n")]
+    pairs = [(row[0].strip(), row[1].strip()) for row in rows if len(row) > 1]
+    if not all(map(all, pairs)) or not pairs:
+        raise BadInput(f"{path.name} needs lines of a source, a tab and a target.", f"{path.name} 的每一行应是：原文、制表符、译文。")
+    return _gathered(pairs)
+
+
+def split_pairs(pairs: Sequence[Pair], share: float) -> tuple[list[Pair], list[Pair]]:
+    """(rest, about that share of them), chosen by their sources, as `split_off` does."""
+    taken = {document.text for document in split_off((Document(pair.source) for pair in pairs), share)[1]}
+    return [pair for pair in pairs if pair.source not in taken], [pair for pair in pairs if pair.source in taken]
+
+
+def _gathered(rows: Iterable[tuple[str, str]]) -> list[Pair]:
+    """One pair a source, in the order in which sources first come; a target once."""
+    targets: dict[str, dict[str, None]] = {}
+    for source, target in rows:
+        targets.setdefault(source, {})[target] = None
+    return [Pair(source, tuple(each)) for source, each in targets.items()]

@@ -75,15 +75,15 @@ class Writer(Generator, Generic[Model, Memory]):
         return min(prompt.room, self.longest)
 
     def generate(self, request: Request) -> Iterator[Step]:
-        model, prompt = self.model(request.attention), self._prompt(request)
+        model, prompt = self.model(request.attention), self.prompt(request)
         before = tokens.decode(self.vocabulary, prompt.ids)
         self._check_forced(request.forced, before)
-        notes = prompt.notes + (_TWIN_EDITED if request.edits and not request.attention else ())
+        notes = prompt.notes + (TWIN_EDITED if request.edits and not request.attention else ())
         return _Course(self, model, request, prompt.ids, self.room(prompt), notes, before).steps()
 
     def forecast(self, request: Request) -> tuple[Words, ...]:
         """Where rows may grow longer than KEPT keys: tokens, seconds as a few steps in the middle of such a run take now, megabytes."""
-        prompt = self._prompt(request)
+        prompt = self.prompt(request)
         first, last = len(prompt.ids), len(prompt.ids) + self.room(prompt)
         if last <= KEPT or not request.attention:
             return ()
@@ -101,7 +101,7 @@ class Writer(Generator, Generic[Model, Memory]):
             },
         )
 
-    def _prompt(self, request: Request) -> Prompt:
+    def prompt(self, request: Request) -> Prompt:
         return read_prompt(request.text, request.settings, self.vocabulary, verse=self.verse, longest=self.longest_prompt)
 
     def _check_forced(self, forced: tuple[int, ...], text: str) -> None:
@@ -147,7 +147,7 @@ class _Course(Generic[Model, Memory]):
             ids, probabilities = ranked(logits + self.run._never, **settings, at_least=SHOWN)
             place, probabilities = draw(ids, probabilities, dice.random(), lambda token: completes(self.text, reader.peek(token)), SHOWN)
             token = request.forced[index] if index < len(request.forced) else int(ids[place])
-            candidates = _candidates(ids, probabilities, token, reader)
+            candidates = likeliest(ids, probabilities, token, reader)
             added = reader.read(token)
             self.text += added
             chosen = next(each for each in candidates if each.id == token)
@@ -187,7 +187,7 @@ class _Course(Generic[Model, Memory]):
             with watch(request.edits, step=index, first_query=position, detail=request.pin) as watcher:
                 logits, memory = read(self.model, inputs, memory)
             attentions = self._rows(watcher.heard) if request.watched else ()
-            details = tuple(_detail(each) for each in watcher.heard if each.inside is not None) if pinned else ()
+            details = tuple(detail_of(each) for each in watcher.heard if each.inside is not None) if pinned else ()
             return logits.numpy(), memory, attentions, details
 
     def _rows(self, heard: list[Heard]) -> tuple[Attention, ...]:
@@ -205,23 +205,25 @@ class _Course(Generic[Model, Memory]):
         return tuple(rows)
 
 
-def _candidates(ids: np.ndarray, probabilities: np.ndarray, token: int, reader: tokens.Reader) -> tuple[Choice, ...]:
+def likeliest(ids: np.ndarray, probabilities: np.ndarray, token: int, reader: tokens.Reader) -> tuple[Choice, ...]:
     """The most likely tokens, most likely first, `token` among them."""
     order = np.argsort(-probabilities, kind="stable")[:SHOWN]
-    likely = {int(ids[place]): float(probabilities[place]) for place in order}
+    likely = dict(zip(ids[order].tolist(), probabilities[order].tolist(), strict=True))
     if token not in likely:
         likely.pop(next(reversed(likely)))
         found = np.flatnonzero(ids == token)
         likely[token] = float(probabilities[found[0]]) if len(found) else 0.0
-    return tuple(Choice(each, reader.label(each, reader.peek(each)), chance) for each, chance in likely.items())
+    return tuple([Choice(each, reader.label(each, reader.peek(each)), chance) for each, chance in likely.items()])
 
 
-def _detail(heard: Heard) -> Detail:
+def detail_of(heard: Heard) -> Detail:
     """The three components of the pinned query, in numpy."""
     inside = heard.inside
     assert inside is not None
-    parts = (inside.query, inside.key, inside.value, inside.scores, inside.weights, inside.context)
-    return Detail(cast(Kind, heard.name[0]), heard.name[1], inside.query_index, *(part.numpy() for part in parts))
+    kind, layer = cast(Kind, heard.name[0]), heard.name[1]
+    key, value, direction = inside.key.numpy(), inside.value.numpy(), None if inside.direction is None else inside.direction.numpy()
+    scores, weights, context = inside.scores.numpy(), inside.weights.numpy(), inside.context.numpy()
+    return Detail(kind, layer, inside.query_index, inside.query.numpy(), key, value, scores, weights, context, direction)
 
 
 def _never(vocabulary: tokens.Vocabulary) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -239,7 +241,7 @@ def _row_bytes(keys: int) -> int:
     return 4 * keys if keys <= KEPT else 4 * (KEPT + 1) + 2 * KEPT
 
 
-_TWIN_EDITED: tuple[Words, ...] = (
+TWIN_EDITED: tuple[Words, ...] = (
     {
         "en": "The model without attention has nothing to edit: the changes have no effect.",
         "zh": "不带注意力的模型没有可改之处：修改不起作用。",

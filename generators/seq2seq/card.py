@@ -1,0 +1,165 @@
+"""What is known of the generator before any model is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from generators.base import Card, Pin, Setting, Try, Variant
+
+SOUND = Variant(
+    name="sound_en",
+    title={"en": "Sound", "zh": "读音"},
+    icon="🔊",
+    placeholder={"en": "An English word, such as phoenix", "zh": "一个英文单词，如 phoenix"},
+    pin=Pin("cross", 0, head=0, query=0),
+    tries=(
+        Try(
+            question={"en": "Which letters make the first sound?", "zh": "第一个音来自哪几个字母？"},
+            look_for={"en": "Pin “F”: it looks at “p” and “h”.", "zh": "点住“F”：它看着“p”和“h”。"},
+            request={"prompt": "phoenix"},
+        ),
+        Try(
+            question={"en": "What is left without attention?", "zh": "没有注意力还剩什么？"},
+            look_for={"en": "Long words lose their middle.", "zh": "长词会丢掉中间。"},
+            request={"prompt": "psychology", "without": True},
+        ),
+        Try(
+            question={"en": "What if it may not look at the first letter?", "zh": "不许看第一个字母会怎样？"},
+            look_for={"en": "The first sound changes.", "zh": "第一个音变了。"},
+            request={"prompt": "mountain", "edits": [{"action": "hide", "keys": [0]}]},
+        ),
+    ),
+)
+
+FRENCH = Variant(
+    name="eng_fra",
+    title={"en": "French", "zh": "英译法"},
+    icon="🗼",
+    placeholder={"en": "An English sentence, such as Where is the station?", "zh": "一句英语，如 Where is the station?"},
+    pin=Pin("cross", 0, head=0, query=0),
+    tries=(
+        Try(
+            question={"en": "Does it read in order?", "zh": "它按顺序读吗？"},
+            look_for={"en": "Where French turns two words round, the bright cells cross.", "zh": "法语词序颠倒之处，亮格也交叉。"},
+            request={"prompt": "She was reading a book under the old tree."},
+        ),
+        Try(
+            question={"en": "How does a long sentence fare without attention?", "zh": "没有注意力，长句会怎样？"},
+            look_for={"en": "The end of the sentence is made up.", "zh": "句子的后半是编的。"},
+            request={"prompt": "If I had enough money, I would buy a house near the sea.", "without": True},
+        ),
+        Try(
+            question={"en": "What do four beams find?", "zh": "四个候选假设能找到什么？"},
+            look_for={"en": "Under each word, the hypotheses that were kept.", "zh": "每个词下面是保留下来的假设。"},
+            request={"prompt": "Could you tell me where the station is?", "settings": {"beams": 4}},
+        ),
+    ),
+    language="fr",
+)
+
+COUPLET = Variant(
+    name="couplets_zh",
+    title={"en": "Couplet", "zh": "对联"},
+    icon="🏮",
+    placeholder={"en": "A first line in Chinese, five or seven characters", "zh": "上联，五言或七言，如“两个黄鹂鸣翠柳”"},
+    pin=Pin("cross", 0, head=0, query=0),
+    tries=(
+        Try(
+            question={"en": "Does each character answer the one above it?", "zh": "每个字都对着上句的同一个位置吗？"},
+            look_for={"en": "A bright diagonal.", "zh": "一条亮的对角线。"},
+            request={"prompt": "两个黄鹂鸣翠柳"},
+        ),
+        Try(
+            question={"en": "And without attention?", "zh": "没有注意力呢？"},
+            look_for={"en": "The line no longer answers word by word.", "zh": "不再逐字相对。"},
+            request={"prompt": "两个黄鹂鸣翠柳", "without": True},
+        ),
+        Try(
+            question={"en": "A line of nine?", "zh": "九个字呢？"},
+            look_for={"en": "It learned five and seven only.", "zh": "它只学过五言和七言。"},
+            request={"prompt": "春风又绿江南岸上花"},
+        ),
+    ),
+    language="zh",
+)
+
+CARD = Card(
+    name="seq2seq",
+    title={"en": "Say it, translate it, answer a verse", "zh": "读出来，译出来，对下联"},
+    summary={
+        "en": "One network reads, another writes. At every word it writes, attention looks back over all that was read.",
+        "zh": "一个网络读，一个网络写；每写一个词，注意力都回看读过的全部内容。",
+    },
+    accepts=("text",),
+    produces="text",
+    variants=(SOUND, FRENCH, COUPLET),
+    settings=(
+        Setting(
+            name="beams",
+            kind="int",
+            default=1,
+            low=1,
+            high=8,
+            label={"en": "Beams", "zh": "束宽"},
+            help={
+                "en": "So many hypotheses are followed at a time (beam search). 1: always the most likely token.",
+                "zh": "同时保留这么多个假设（束搜索）；1：总取最可能的词元。",
+            },
+        ),
+        Setting(
+            name="length",
+            kind="int",
+            default=100,
+            low=1,
+            high=100,
+            label={"en": "Length", "zh": "长度"},
+            help={"en": "At most so many tokens are written.", "zh": "最多写这么多个词元。"},
+        ),
+    ),
+    anatomy=(
+        ({"en": "Embedding", "zh": "词嵌入"}, False),
+        ({"en": "BiGRU reads", "zh": "双向 GRU 读"}, False),
+        ({"en": "Attention", "zh": "注意力"}, True),
+        ({"en": "GRU writes", "zh": "GRU 写"}, False),
+        ({"en": "Maxout, Dense", "zh": "Maxout、全连接层"}, False),
+    ),
+    network={"en": "Seq2seq", "zh": "Seq2seq"},
+    claim={
+        "en": "Bahdanau, Cho and Bengio (2015): one vector of a fixed size is a bottleneck, and long sentences fail. With attention their "
+        "translations into French scored 26.75 BLEU, without 17.82 (table 1, sentences up to 50 words in training, all test sentences).",
+        "zh": "Bahdanau、Cho、Bengio（2015）：把整句压进一个固定长度的向量是瓶颈，长句会失败。他们的英法翻译，带注意力 BLEU 为 26.75，"
+        "不带为 17.82（表 1，训练句至多 50 词，全部测试句）。",
+    },
+)
+
+EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
+    "sound_en": {
+        "phoenix": {"text": "phoenix"},
+        "knowledge": {"text": "knowledge"},
+        "psychology": {"text": "psychology"},
+        "butterfly": {"text": "butterfly"},
+        "champagne": {"text": "champagne", "settings": {"beams": 4}},
+        "neighbor": {"text": "neighbor"},
+        "lighthouse": {"text": "lighthouse"},
+    },
+    "eng_fra": {
+        "the-old-tree": {"text": "She was reading a book under the old tree."},
+        "speak-french": {"text": "Where did you learn to speak French so well?", "settings": {"beams": 4}},
+        "a-house-near-the-sea": {"text": "If I had enough money, I would buy a house near the sea."},
+        "the-station": {"text": "Could you tell me where the station is?", "settings": {"beams": 4}},
+        "the-watch": {"text": "My father gave me this watch when I was ten years old."},
+        "a-walk": {"text": "It is raining, but I would like to go for a walk."},
+        "more-than-an-hour": {"text": "We have been waiting for you for more than an hour."},
+    },
+    "couplets_zh": {
+        "two-orioles": {"text": "两个黄鹂鸣翠柳"},
+        "moon-among-the-pines": {"text": "明月松间照"},
+        "falling-leaves": {"text": "无边落木萧萧下", "settings": {"beams": 4}},
+        "wild-fire": {"text": "野火烧不尽"},
+        "spring-wind": {"text": "春风又绿江南岸"},
+        "fine-rain": {"text": "细雨鱼儿出"},
+        "plum-shadows": {"text": "疏影横斜水清浅"},
+    },
+}
+"""Stored runs: variant → file name → what `Request.check` takes. The first of each is the one that is seen learning."""

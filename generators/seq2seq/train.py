@@ -1,0 +1,341 @@
+"""Learn, test, evaluate.
+
+Letters: B rows of a batch, K source tokens, T target tokens, E embedding, N target vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+import generators
+from generators import learning, training
+from generators.data import Pair, read_pairs_file
+from generators.metrics import bits_per_char, bleu, item_error, share_wrong
+from generators.recording import record
+from generators.seq2seq import LONGEST, Run
+from generators.seq2seq.card import EXAMPLES
+from generators.seq2seq.corpus import Corpus, Row, collate, corpus_of, learn_languages, read_pairs, rows_of
+from generators.seq2seq.model import EncoderDecoder
+from generators.seq2seq.search import beam_search
+from generators.seq2seq.tokens import Languages, decode
+from generators.training import IGNORED, DenseLoss, read_json, say, write_card, write_json
+
+ASSETS = learning.ROOT / "assets" / "seq2seq"
+BEAMS = 4
+"""Hypotheses of the beam search that `evaluate` judges."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a variant is made; see learning.Recipe. batch: tokens of one step, both sides. smoothing: of the targets."""
+
+    vocabulary: int
+    embedding_dim: int
+    units: int
+    score_dim: int = 128
+    dropout: float = 0.1
+    smoothing: float = 0.05
+    rates: tuple[float, ...] = (2e-3, 4e-3)
+    batch: int = 4096
+    minutes: float = 20.0
+    probe: float = 0.5
+
+
+RECIPES = {
+    "sound_en": Recipe(vocabulary=39, embedding_dim=96, units=320, dropout=0.15, minutes=26.0),
+    "eng_fra": Recipe(vocabulary=3500, embedding_dim=160, units=256, batch=5120, minutes=26.0),
+    "couplets_zh": Recipe(vocabulary=4500, embedding_dim=160, units=256, minutes=8.0),
+}
+OWN_TEXT = Recipe(vocabulary=2500, embedding_dim=128, units=192, dropout=0.2, rates=(3e-3,), minutes=10.0)
+
+
+@dataclass(frozen=True)
+class Plan(learning.Plan):
+    """One training of a translator, or of its twin."""
+
+    generator = "seq2seq"
+    lowest = 0.01
+
+    vocabulary: Languages
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The model's arguments, but for `attention`."""
+        return {
+            "sources": len(self.vocabulary.source.pieces),
+            "targets": len(self.vocabulary.target.pieces),
+            "embedding_dim": self.recipe.embedding_dim,
+            "units": self.recipe.units,
+            "score_dim": self.recipe.score_dim,
+            "shared": self.vocabulary.shared,
+        }
+
+    @property
+    def about(self) -> Mapping[str, Any]:
+        return ABOUT[self.out.name]
+
+    def build(self) -> EncoderDecoder:
+        return EncoderDecoder(**self.config, dropout=self.recipe.dropout, attention=self.attention)
+
+    def new_optimizers(self, model: EncoderDecoder) -> dict[str, torch.optim.Optimizer]:
+        """AdamW; matrices decay, biases do not."""
+        matrices = [weight for weight in model.parameters() if weight.dim() > 1]
+        vectors = [weight for weight in model.parameters() if weight.dim() <= 1]
+        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+        return {"adamw": torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), fused=True)}
+
+    def rows(self, step: int, expected: int) -> list[Row]:
+        """The rows depend on the step only: every pair once in each round."""
+        corpus: Corpus = self.corpus
+        return corpus.batch(step, self.recipe.batch)
+
+    def loss(self, model: EncoderDecoder, rows: list[Row]) -> Tensor:
+        where = next(model.parameters()).device
+        sources, mask, inputs, targets = collate(rows, where)
+        with training.autocast(where):
+            features = model.features(inputs, model.read(sources, mask))  # (B, T, E)
+        smoothing = self.recipe.smoothing
+        loss: Tensor = DenseLoss.apply(features.flatten(0, 1), model.embed_target.weight, model.bias, targets.flatten(), smoothing)
+        return loss
+
+    def validate(self, model: EncoderDecoder, most: int = 400) -> float:
+        rows = self.corpus.validation
+        total, count = nats(model, rows[:: max(1, len(rows) // most)][:most])
+        return total / max(1, count)
+
+    def logits_of(self, model: EncoderDecoder) -> Callable[[Tensor], Tensor]:
+        raise NotImplementedError("a translator predicts from two texts: see `validate`")
+
+    def write_files(self) -> None:
+        self.vocabulary.save(self.out)
+        write_json(self.out / "config.json", {"model": self.config})
+
+
+@torch.inference_mode()
+def nats(model: EncoderDecoder, rows: Sequence[Row], batch: int = 256) -> tuple[float, int]:
+    """(−Σ ln p over all target tokens, the end marks in; their number). Padding and unknown characters do not count."""
+    where = next(model.parameters()).device
+    before = model.training
+    model.eval()
+    rows = sorted(rows, key=lambda row: len(row.source))
+    total, count = 0.0, 0
+    for start in range(0, len(rows), batch):
+        sources, mask, inputs, targets = collate(rows[start : start + batch], where)
+        logits = model(sources, inputs, mask).float().flatten(0, 1)
+        total += F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
+        count += int((targets != IGNORED).sum())
+    model.train(before)
+    return total, count
+
+
+def train(
+    variant: str | None,
+    *,
+    data: Path | None = None,
+    text: Path | None = None,
+    out: Path | None = None,
+    minutes: float | None = None,
+    steps: int | None = None,
+    attention: bool = True,
+    seed: int = 0,
+    resume: bool = False,
+    dry_run: bool = False,
+) -> None:
+    """Train a variant, or a model of one's own on a file of "source, tab, target" lines, into the folder `out`. Ctrl-C saves.
+
+    resume goes on from the training's own state, else from the weights in the variant's folder. The twin (attention False) takes
+    as many steps as the model with attention did. Raises BadInput.
+    """
+    command = learning.Command.read("seq2seq", tuple(RECIPES), variant, data, text, out, attention=attention, resume=resume)
+    recipe = RECIPES[command.variant] if command.known else OWN_TEXT
+    if command.start is not None:
+        recipe = _as_built(recipe, read_json(command.start / "config.json")["model"])
+    pairs = read_pairs_file(text) if text is not None else read_pairs(command.variant, data or Path())
+    if dry_run:
+        length = f"{steps:,} steps" if steps else f"{minutes or recipe.minutes:g} minutes"
+        say(f"{command.variant}: {len(pairs):,} sources; would learn for {length} into {command.out}")
+        return
+    kind = "" if text is not None else command.variant
+    languages = Languages.load(command.start) if command.start else learn_languages(kind, pairs, recipe.vocabulary)
+    minutes, steps = command.length(recipe, minutes, steps, attention)
+    plan = Plan(recipe, corpus_of(pairs, languages, seed), languages, command.out, attention, seed, minutes, steps)
+    plan.carry_out(resume, command.start)
+    if command.ships:
+        finish(command.variant)
+
+
+def finish(variant: str) -> None:
+    """What ships beside trained weights: stored examples, and one example while it learned."""
+    folder = ASSETS / variant
+    record(Run.load(folder), variant, EXAMPLES[variant], folder, learning.ROOT / "runs" / "seq2seq" / variant / "weights" / "snapshots")
+
+
+def _as_built(recipe: Recipe, config: Mapping[str, Any]) -> Recipe:
+    """The recipe with the sizes of a model that is there."""
+    return replace(recipe, **{name: config[name] for name in ("embedding_dim", "units", "score_dim")})
+
+
+ABOUT: dict[str, dict[str, Any]] = {
+    "sound_en": {
+        "data": "118,256 words of the CMU Pronouncing Dictionary, phonemes without stress",
+        "data_licence": "BSD-2-Clause, Carnegie Mellon University",
+        "licence": "Apache-2.0",
+        "length_unit": {"en": "letters of the word", "zh": "单词字母数"},
+    },
+    "eng_fra": {
+        "data": "159,439 English–French sentence pairs of all lengths from Tatoeba, via manythings.org/anki",
+        "data_licence": "CC BY 2.0 FR, Tatoeba and manythings.org",
+        "licence": "Apache-2.0",
+        "length_unit": {"en": "words of the source", "zh": "原文词数"},
+    },
+    "couplets_zh": {
+        "data": "246,994 couplets of Tang and Song regular verse (chinese-poetry, simplified with OpenCC)",
+        "data_licence": "poems public domain; collection MIT; OpenCC Apache-2.0",
+        "licence": "Apache-2.0",
+        "length_unit": {"en": "characters of the first line", "zh": "上联字数"},
+    },
+}
+"""What the cards of the variants that ship say of their data."""
+
+SAMPLES = {
+    "sound": Pair("attention", ("AH T EH N SH AH N",)),
+    "sentence": Pair("Where is the station?", ("Où est la gare ?", "Où se trouve la gare ?")),
+    "couplet": Pair("明月松间照", ("清泉石上流",)),
+}
+
+
+def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
+    """Predict the targets of a file of "source, tab, target" lines, or of a short sample: the loss, and what the model writes."""
+    run, variant = _run(variant)
+    pairs = read_pairs_file(text) if text else [SAMPLES[run.languages.kind]]
+    model = run.model(True)
+    loss, count = nats(model, [row for pair in pairs for row in rows_of(pair, run.languages)])
+    written = translate(run, model, [pair.source for pair in pairs[:20]])
+    return {
+        "variant": variant,
+        "loss": round(loss / count, 4),
+        "perplexity": round(math.exp(loss / count), 2),
+        "tokens": count,
+        "predictions": [
+            {"source": pair.source, "written": found, "references": list(pair.targets)} for pair, found in zip(pairs, written, strict=False)
+        ],
+    }
+
+
+test.__test__ = False  # type: ignore[attr-defined]  # pytest is not meant
+
+
+def translate(run: Run, model: EncoderDecoder, sources: Sequence[str], beams: int = BEAMS, batch: int = 64) -> list[str]:
+    """What a model writes for each source: beam search, in batches of sources as long as one another."""
+    ids = [np.array(run.languages.encode_source(source), np.int32) for source in sources]
+    order = sorted(range(len(ids)), key=lambda index: len(ids[index]))
+    never = torch.from_numpy(np.stack([run.never_first, run.never]))
+    written = [""] * len(ids)
+    for start in range(0, len(order), batch):
+        part = order[start : start + batch]
+        tokens, mask, _, _ = collate([Row(ids[index], ids[index][:1]) for index in part], torch.device("cpu"))
+        with torch.inference_mode():
+            source = model.read(tokens, mask)
+        longest = min(LONGEST, 2 * tokens.shape[1] + 10)
+        for index, found in zip(part, beam_search(model, source, beams=beams, longest=longest, never=never)[0], strict=True):
+            written[index] = decode(run.languages.target, found.tokens)
+    return written
+
+
+LENGTHS = {
+    "sound": ((1, 4), (5, 6), (7, 8), (9, 10), (11, None)),
+    "sentence": ((1, 4), (5, 8), (9, 12), (13, None)),
+    "couplet": ((5, 5), (7, 7)),
+}
+"""Kind → (from, to) of the lengths of sources that are judged together: letters, words, characters."""
+
+Measure = Callable[[Sequence[Pair], Sequence[str]], float]
+
+
+def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
+    """Every source of the variant's held-out file, with and without attention; `limit`: the first sources only.
+
+    All figures are of what beam search with 4 beams writes, but for bits_per_char, which is −Σ log₂ p of the references. Every
+    reference of a source counts as right. word_error: share of words with any wrong phoneme. phoneme_error: edits to the nearest
+    reference, by its phonemes. bleu: sacreBLEU. same_length: share of lines as long as the first; copied: share of their characters
+    that stand in the first. NAME_len_FROM_TO: of the sources of these lengths.
+    """
+    run, _ = _run(variant)
+    kind = run.languages.kind
+    pairs = read_pairs(_run(variant)[1], data)[:limit]
+    measures = _measures(run)
+    written = {each: translate(run, run.model(each), [pair.source for pair in pairs]) for each in (True, False) if run.has(each)}
+    found = {}
+    for name, (unit, better, by_length) in measures.items():
+        spans: list[tuple[int, int | None]] = [*LENGTHS[kind]] if by_length else []
+        for span in (None, *spans):
+            chosen = [index for index, pair in enumerate(pairs) if span is None or _within(length_of(pair.source, kind), span)]
+            if not chosen:
+                continue
+            label = name if span is None else f"{name}_len_{span[0]}_{span[1] or 'up'}"
+            values = {
+                each: _measure(name, run.model(each), run, [pairs[index] for index in chosen], [texts[index] for index in chosen])
+                for each, texts in written.items()
+            }
+            found[label] = {"with": values.get(True), "without": values.get(False), "unit": unit, "better": better, "n": len(chosen)}
+    return found
+
+
+def _measures(run: Run) -> dict[str, tuple[str, str, bool]]:
+    """Name → unit, which way is better, whether also by length."""
+    return {
+        "sound": {"word_error": ("share", "lower", True), "phoneme_error": ("share", "lower", True)},
+        "sentence": {"bleu": ("BLEU", "higher", True)},
+        "couplet": {
+            "same_length": ("share", "higher", False),
+            "bits_per_char": ("bits", "lower", True),
+            "copied": ("share", "lower", False),
+        },
+    }[run.languages.kind]
+
+
+def _measure(name: str, model: EncoderDecoder, run: Run, pairs: Sequence[Pair], written: Sequence[str]) -> float:
+    references = [pair.targets for pair in pairs]
+    if name == "word_error":
+        return share_wrong(written, references)
+    if name == "phoneme_error":
+        return item_error([text.split() for text in written], [[each.split() for each in known] for known in references])
+    if name == "bleu":
+        return bleu(written, references)
+    if name == "same_length":
+        return sum(len(text) == len(pair.source) for pair, text in zip(pairs, written, strict=True)) / len(pairs)
+    if name == "copied":
+        copied = sum(sign in pair.source for pair, text in zip(pairs, written, strict=True) for sign in text)
+        return copied / sum(map(len, written))
+    rows = [row for pair in pairs for row in rows_of(pair, run.languages)]
+    return bits_per_char(nats(model, rows)[0], sum(len(target) for pair in pairs for target in pair.targets))
+
+
+def length_of(source: str, kind: str) -> int:
+    """Words of a sentence, signs of anything else."""
+    return len(source.split()) if kind == "sentence" else len(source)
+
+
+def _within(length: int, span: tuple[int, int | None]) -> bool:
+    return span[0] <= length and (span[1] is None or length <= span[1])
+
+
+def write_metrics(variant: str, data: Path) -> None:
+    """Write what `evaluate` finds on held-out data into the variant's card."""
+    write_card(ASSETS / variant, metrics=evaluate(variant, data=data), decoding=f"beam search, {BEAMS} beams")
+
+
+def _run(variant: str | None) -> tuple[Run, str]:
+    variant = generators.card("seq2seq").variant(variant).name
+    run = generators.load("seq2seq", variant)
+    assert isinstance(run, Run)
+    return run, variant
