@@ -19,11 +19,18 @@ from torch import Tensor, nn
 import generators
 from generators import tokens, training
 from generators.base import BadInput
-from generators.corpus import POEMS, Corpus, Row, corpus_of, learn_vocabulary, nats
+from generators.corpus import POEMS, Corpus, corpus_of, learn_vocabulary, nats
 from generators.data import read_poems, read_tales, read_text
 from generators.training import Clock, Keeper, read_json, read_weights, say, write_card, write_weights
 
 ROOT = Path(__file__).parents[1]
+
+
+class Timed(Protocol):
+    """Something with a usual length, in minutes."""
+
+    @property
+    def minutes(self) -> float: ...
 
 
 class Recipe(Protocol):
@@ -51,7 +58,7 @@ class Plan(ABC):
     """One training: what learns from what, for how long, and where it goes."""
 
     recipe: Any
-    corpus: Corpus
+    corpus: Any  # a Corpus, unless `rows` and `validate` are the generator's own
     vocabulary: Any
     out: Path
     attention: bool = True
@@ -73,7 +80,7 @@ class Plan(ABC):
         """By name."""
 
     @abstractmethod
-    def loss(self, model: Any, rows: list[Row]) -> Tensor:
+    def loss(self, model: Any, rows: list[Any]) -> Tensor:
         """Mean loss of a batch, ready for backward()."""
 
     @abstractmethod
@@ -95,6 +102,11 @@ class Plan(ABC):
     def fill(self, model: Any, weights: dict[str, Tensor]) -> None:
         """Take over weights that were written."""
         model.load_state_dict(weights)
+
+    @property
+    def about(self) -> Mapping[str, str]:
+        """What the card of a model that ships says of its data."""
+        return ABOUT[self.out.name]
 
     @property
     def assets(self) -> Path:
@@ -207,7 +219,7 @@ class Plan(ABC):
             "validation_nats_per_token": round(self.validate(model, 1000), 4),
         }
         if self.out.parent == self.assets:
-            write_card(self.out, **self.about[self.out.name])
+            write_card(self.out, **self.about)
         write_card(self.out, **{"training" if self.attention else "training_without": facts})
         say(f"wrote {file} into {self.out} after {keeper.step} steps")
 
@@ -276,7 +288,7 @@ class Command:
         vocabulary = tokens.load(self.start) if self.start else learn_vocabulary(self.variant, self.data, self.text, recipe.vocabulary)
         return vocabulary, corpus_of(self.variant, self.data, self.text, vocabulary, recipe.windows)
 
-    def length(self, recipe: Recipe, minutes: float | None, steps: int | None, attention: bool) -> tuple[float | None, int | None]:
+    def length(self, recipe: Timed, minutes: float | None, steps: int | None, attention: bool) -> tuple[float | None, int | None]:
         """Minutes and steps: as given, else for a twin as many steps as the model took, else the recipe's minutes."""
         if minutes is None and steps is None and not attention and (self.out / "card.json").is_file():
             steps = read_json(self.out / "card.json").get("training", {}).get("steps")
