@@ -102,6 +102,7 @@ class Writer(Generator, Generic[Model, Memory]):
         )
 
     def prompt(self, request: Request) -> Prompt:
+        """What the model reads first."""
         return read_prompt(request.text, request.settings, self.vocabulary, verse=self.verse, longest=self.longest_prompt)
 
     def _check_forced(self, forced: tuple[int, ...], text: str) -> None:
