@@ -250,24 +250,42 @@ function draw() {
   hint(hinted);
 }
 
+/* The variants of a generator stand together, behind the name of its network. */
 function drawChips() {
-  find(".chips").replaceChildren(...choices.map((choice) => {
-    const on = choice === state.choice;
-    const chip = button("", () => on || (select(choice), open()), { className: "chip", tabIndex: on ? 0 : -1 });
-    const problem = problems[`${choice.generator}/${choice.variant}`];
-    chip.setAttribute("role", "radio");
-    chip.setAttribute("aria-checked", String(on));
-    chip.dataset.variant = `${choice.generator}/${choice.variant}`;
-    chip.title = said(problem ?? choice.summary);
-    const icon = document.createElement("span");
-    icon.ariaHidden = "true";
-    icon.className = "icon";
-    icon.textContent = choice.icon;
-    chip.append(icon, said(choice.title), ...(problem ? [` (${text("not_ready")})`] : []));
-    chip.classList.toggle("broken", Boolean(problem));
-    return chip;
+  const generators = [...new Set(choices.map(({ generator }) => generator))];
+  const families = generators.map((name) => choices.filter(({ generator }) => generator === name));
+  find(".chips").replaceChildren(...families.map((family) => {
+    const name = piece("network", said(family[0].network));
+    const group = document.createElement("span");
+    group.className = "family";
+    group.classList.toggle("on", family.includes(state.choice));
+    group.append(name, ...family.map(chip));
+    return group;
   }));
-  find(".chip[aria-checked=true]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const on = find(".chip[aria-checked=true]");
+  const row = find(".chips");
+  if (on) row.scrollLeft = Math.max(0, Math.min(on.parentElement.offsetLeft - row.offsetLeft, on.offsetLeft + on.offsetWidth - row.offsetLeft - row.clientWidth / 2));
+}
+
+function chip(choice) {
+  const on = choice === state.choice;
+  const made = button("", () => on || (select(choice), open()), { className: "chip", tabIndex: on ? 0 : -1 });
+  const problem = problems[`${choice.generator}/${choice.variant}`];
+  made.setAttribute("role", "radio");
+  made.setAttribute("aria-checked", String(on));
+  made.setAttribute("aria-label", `${said(choice.title)}, ${said(choice.network)}${problem ? ` (${text("not_ready")})` : ""}`);
+  made.dataset.variant = `${choice.generator}/${choice.variant}`;
+  made.title = said(problem ?? choice.summary);
+  made.append(piece("icon", choice.icon), said(choice.title));
+  made.classList.toggle("broken", Boolean(problem));
+  return made;
+}
+
+/* A part of a chip that is seen, not read. */
+function piece(className, textContent) {
+  const made = document.createElement("span");
+  Object.assign(made, { className, textContent, ariaHidden: "true" });
+  return made;
 }
 
 function drawTwin() {

@@ -76,6 +76,7 @@ def _choice(card: Card, variant: Variant) -> dict[str, Any]:
         "generator": card.name,
         "variant": variant.name,
         "icon": variant.icon,
+        "network": dict(card.network or {"en": card.name}),
         "title": dict(variant.title),
         "summary": dict(card.summary),
         "placeholder": dict(variant.placeholder),

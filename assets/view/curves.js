@@ -10,7 +10,7 @@ class Curves {
     this.told = h("p", { className: "av-note av-curve-told" });
     this.claim = h("p", { className: "av-note av-claim" });
     this.table = h("table", { className: "av-hidden" });
-    this.element = h("section", { className: "av-curves", hidden: true }, this.title, this.frame, this.told, this.claim, this.table);
+    this.element = h("section", { className: "av-curves", hidden: true }, this.title, this.frame, this.told, this.table);
     this.at = null;
     this.frame.addEventListener("pointermove", (event) => this.point(this.nearest(event.clientX - this.frame.getBoundingClientRect().x)));
     this.frame.addEventListener("pointerleave", () => this.point(null));
@@ -29,7 +29,7 @@ class Curves {
     this.run = run;
     this.curve = (run.head.curves || [])[0] || null;
     this.at = null;
-    this.element.hidden = !this.curve;
+    this.element.hidden = this.claim.hidden = !this.curve;
     this.paint();
   }
 

@@ -172,17 +172,19 @@ const SPELLED = 6; // heads of a layer up to which each has its habit beside it
 class HeadPanel {
   constructor(view) {
     this.view = view;
-    this.group = h("div", { className: "av-heads", role: "radiogroup" });
-    said(this.group, "heads", {}, "aria-label");
+    this.group = h("div", { className: "av-heads" });
+    this.mixes = h("div", { className: "av-mixes" });
     this.layers = h("div", { className: "av-layers", role: "radiogroup" });
     said(this.layers, "layers", {}, "aria-label");
     this.title = said(h("h3", { className: "av-title" }), "heads");
     this.told = h("p", { className: "av-note av-does" });
-    this.element = h("section", { className: "av-head-part" }, this.title, this.layers, this.group, this.told);
+    this.radios = h("div", { className: "av-radios", role: "radiogroup" }, h("div", { className: "av-line" }, this.title, this.mixes), this.group);
+    said(this.radios, "heads", {}, "aria-label");
+    this.element = h("section", { className: "av-head-part" }, this.layers, this.radios, this.told);
     this.items = [];
     this.built = "";
     rovingRadios(this.layers, (item) => view.setLayer(item.layer));
-    this.group.addEventListener("keydown", (event) => this.key(event));
+    this.radios.addEventListener("keydown", (event) => this.key(event));
     this.group.addEventListener("scroll", () => this.paintSoon(), { passive: true });
   }
 
@@ -216,8 +218,10 @@ class HeadPanel {
       Object.assign(item, { layer: each.id, kind: each.kind });
       return this.isStack ? said(item, `kind_${each.kind}`) : said(item, "layer", () => ({ kind: t(`kind_${each.kind}`), layer: each.layer + 1 }));
     }));
+    this.mixes.replaceChildren();
     if (this.isStack) this.buildStack(run); else this.buildList(map);
-    this.items = [...this.group.querySelectorAll('[role="radio"]')];
+    this.items = [...this.radios.querySelectorAll('[role="radio"]')];
+    this.title.title = this.isStack ? t("heads_keys") : "";
   }
 
   buildList(map) {
@@ -241,13 +245,13 @@ class HeadPanel {
     const rows = this.layerMaps.map((map) => h("div", { className: "av-layer-row" },
       Object.assign(said(h("span", { className: "av-row-name", ariaHidden: "true" }), "layer_short", { n: map.layer + 1 }), { map: map.id }),
       ...Array.from({ length: map.heads }, (_, head) => {
-        const item = h("button", { type: "button", role: "radio", className: "av-cell", onclick: () => this.choose(map.id, head) }, h("canvas", { ariaHidden: "true" }), ...(spelled ? [h("span", {}, h("b"), h("small"))] : []));
+        const item = h("button", { type: "button", role: "radio", className: "av-cell", onclick: () => this.choose(map.id, head) }, h("canvas", { ariaHidden: "true", width: 1, height: 1 }), ...(spelled ? [h("span", {}, h("b"), h("small"))] : []));
         Object.assign(item, { head, map: map.id });
         this.name(item, run, map);
         return item;
       })));
-    this.group.replaceChildren(h("div", { className: "av-mixes" }, ...mixes), h("div", { className: `av-stack${spelled ? " av-spelled" : ""}` }, ...rows));
-    this.group.style.setProperty("--heads", Math.max(...this.layerMaps.map((map) => map.heads)));
+    this.mixes.replaceChildren(...mixes);
+    this.group.replaceChildren(h("div", { className: `av-stack${spelled ? " av-told" : ""}` }, ...rows));
   }
 
   choose(id, head) {

@@ -4,6 +4,7 @@
 
 const ARCS = 4;
 const SIZES = [40, 36, 32, 28, 26, 24, 22, 20, 18, 16]; // pixels of the type of two texts: the largest that has room
+const GAP = 36; // pixels between them at least
 const THREAD = 0.25; // weight from which a word's highest key is tied to it by a thread
 
 class TextStage {
@@ -133,9 +134,9 @@ class TextStage {
     const wide = (part) => pen.measureText(part.join("").trim()).width / 100 + (single ? 0.22 * part.length : 0);
     const [above, below] = [wide(source), Math.max(wide(source), wide(labels.slice(run.prompt)))];
     const scale = parseFloat(getComputedStyle(this.element).getPropertyValue("--scale")) || 1;
-    const across = (this.scroll.clientWidth - 24) / scale, room = (narrow.matches ? 300 : this.scroll.clientHeight) / scale - 44;
+    const across = (this.scroll.clientWidth - 24) / scale, room = (narrow.matches ? 320 : this.scroll.clientHeight) / scale - GAP;
     const lines = (size) => Math.ceil((above * size) / across) + Math.ceil((below * size) / across);
-    const size = SIZES.find((each) => lines(each) * each * 1.5 <= room && (each <= 28 || lines(each) === 2)) || SIZES.at(-1);
+    const size = SIZES.find((each) => lines(each) * each * 1.5 <= room && (each <= 28 || (lines(each) === 2 && !narrow.matches))) || SIZES.at(-1);
     this.element.style.setProperty("--pair", `${size}px`);
   }
 

@@ -51,7 +51,7 @@ class View {
     this.buildTools();
     this.banner = h("p", { className: "av-banner", role: "alert", hidden: true });
     this.empty = h("div", { className: "av-empty" }, said(h("p", { className: "av-invite" }), "empty_title"), said(h("p", {}), "empty"));
-    this.band = h("div", { className: "av-band" }, h("div", { className: "av-band-side" }, this.heads.element, this.curves.element), this.components.element);
+    this.band = h("div", { className: "av-band" }, h("div", { className: "av-band-side" }, this.heads.element, this.curves.element), this.components.element, this.curves.claim);
     this.main = h("div", { className: "av-main" }, this.branches, this.stage,
       h("div", { className: "av-line" }, this.sentence, this.switches), h("div", { className: "av-small" }, this.notes, this.hint),
       h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element), this.band, this.tools, this.change.element, this.more);
@@ -111,6 +111,7 @@ class View {
     this.sizes.tall = this.components.parts.weights.frame.clientHeight || 108;
     this.sizes.head = roomy.matches ? 56 : 46;
     this.sizes.cell = roomy.matches ? 40 : 33;
+    this.root.style.setProperty("--cell", `${this.sizes.cell}px`);
     this.drawHeads();
     this.sizes.map = Math.max(120, Math.floor(this.mapPanel.frame.clientWidth));
     if (this.run) this.text.measure(0);
