@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import sub
 from pathlib import Path
 from statistics import median
@@ -87,6 +87,7 @@ class Writer(Generator, Generic[Model, Memory]):
         first, last = len(prompt.ids), len(prompt.ids) + self.room(prompt)
         if last <= KEPT or not request.attention:
             return ()
+        request = replace(request, forced=(tokens.TEXT,) * PROBE)
         probe = _Course(self, self.model(True), request, (tokens.TEXT,) * ((first + last) // 2), PROBE, (), "").steps()
         heads = sum(each.heads for each in next(probe).attentions)  # of all layers
         taken = [time.perf_counter()] + [time.perf_counter() for _ in probe]

@@ -1,16 +1,14 @@
-"""The article's text model: causal, cached, fair to its twin; its tokens lose nothing; its training starts, stops and goes on."""
+"""The article's text model: causal, cached, fair to its twin; its training starts, stops and goes on."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given
-from hypothesis import strategies as st
 
 import generators
 from generators import tokens
 from generators.attention import watch
-from generators.base import BadInput, NotReady, Request
+from generators.base import BadInput, Request
 from generators.corpus import Prose, Row, Verse, collate, prose_rows, verse_row
 from generators.data import Document
 from generators.edits import Edit
@@ -122,46 +120,6 @@ def test_the_loss_in_parts_is_the_loss(monkeypatch):
         torch.autograd.grad(ours, (features, weight, bias)), torch.autograd.grad(theirs, (features, weight, bias)), strict=True
     ):
         assert (mine - exact).norm() < 0.01 * exact.norm(), "to the precision of bfloat16"
-
-
-# Tokens
-
-
-@given(st.text())
-def test_no_text_is_lost(pieces, text):
-    for vocabulary in (pieces, CHARACTERS):
-        read = vocabulary.encode(text)
-        assert all(len(tokens.SPECIALS) <= each < len(vocabulary.pieces) for each in read)
-        assert tokens.decode(vocabulary, read) == text.encode("utf-8", "replace").decode()
-
-
-@given(st.text())
-def test_labels_join_to_the_text(pieces, text):
-    text = text.encode("utf-8", "replace").decode()
-    for vocabulary in (pieces, CHARACTERS):
-        reader = tokens.Reader(vocabulary)
-        assert "".join(reader.read(each) for each in vocabulary.encode(text)) == text
-
-
-def test_bytes_are_joined_to_whole_characters(pieces):
-    reader = tokens.Reader(CHARACTERS)
-    assert [reader.read(each) for each in CHARACTERS.encode("山é日")] == ["山", "", "é", "日"]
-    assert [reader.peek(CHARACTERS.encode("山")[0]) for _ in range(2)] == ["山", "山"]
-
-
-def test_a_line_of_verse_ends_with_its_punctuation():
-    reader = tokens.Reader(CHARACTERS, verse=True)
-    assert [reader.read(each) for each in CHARACTERS.encode("日，月。")] == ["日", "，\n", "月", "。\n"]
-
-
-@pytest.mark.parametrize("kind", ["pieces", "characters"])
-def test_vocabularies_go_to_disk_and_back(tmp_path, pieces, kind):
-    vocabulary = pieces if kind == "pieces" else CHARACTERS
-    vocabulary.save(tmp_path)
-    assert list(tokens.load(tmp_path).pieces) == list(vocabulary.pieces)
-    (tmp_path / vocabulary.file).write_text("{", encoding="utf-8")
-    with pytest.raises(NotReady):
-        tokens.load(tmp_path)
 
 
 # What it learns from
