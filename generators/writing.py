@@ -41,23 +41,11 @@ Model = TypeVar("Model", bound="nn.Module")
 Memory = TypeVar("Memory")
 
 
-class Writer(Generator, Generic[Model, Memory]):
-    """A trained model and its twin. Step 0 reads the prompt; every step chooses one token, which the next one reads.
+class Paired(Generator, Generic[Model]):
+    """A trained model and its twin without attention."""
 
-    longest: tokens of a run, longest_prompt: tokens of a prompt, whatever the settings say.
-    """
-
-    longest: int = 256
-    longest_prompt: int = 160
-
-    def __init__(self, vocabulary: tokens.Vocabulary, model: Model, twin: Model | None, *, verse: bool) -> None:
-        self.vocabulary, self.verse = vocabulary, verse
+    def __init__(self, model: Model, twin: Model | None) -> None:
         self._models = {True: model.eval(), False: twin.eval() if twin is not None else None}
-        self._never = _never(vocabulary)
-
-    @abstractmethod
-    def read(self, model: Model, new: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
-        """Logits (N,) for the token after the new ones (1, T), and what the model remembers of all so far (None: nothing yet)."""
 
     def has(self, attention: bool) -> bool:
         """Whether the model with or without attention is there."""
@@ -70,6 +58,25 @@ class Writer(Generator, Generic[Model, Memory]):
             raise BadInput("This model has no twin without attention.", "这个模型没有不带注意力的对照模型。")
         return model
 
+
+class Writer(Paired[Model], Generic[Model, Memory]):
+    """Goes on with a text. Step 0 reads the prompt; every step chooses one token, which the next one reads.
+
+    longest: tokens of a run, longest_prompt: tokens of a prompt, whatever the settings say.
+    """
+
+    longest: int = 256
+    longest_prompt: int = 160
+
+    def __init__(self, vocabulary: tokens.Vocabulary, model: Model, twin: Model | None, *, verse: bool) -> None:
+        super().__init__(model, twin)
+        self.vocabulary, self.verse = vocabulary, verse
+        self._never = _never(vocabulary)
+
+    @abstractmethod
+    def read(self, model: Model, new: Tensor, memory: Memory | None) -> tuple[Tensor, Memory]:
+        """Logits (N,) for the token after the new ones (1, T), and what the model remembers of all so far (None: nothing yet)."""
+
     def room(self, prompt: Prompt) -> int:
         """How many tokens may follow the prompt."""
         return min(prompt.room, self.longest)
@@ -78,8 +85,12 @@ class Writer(Generator, Generic[Model, Memory]):
         model, prompt = self.model(request.attention), self.prompt(request)
         before = tokens.decode(self.vocabulary, prompt.ids)
         self._check_forced(request.forced, before)
-        notes = prompt.notes + (TWIN_EDITED if request.edits and not request.attention else ())
-        return _Course(self, model, request, prompt.ids, self.room(prompt), notes, before).steps()
+        room, notes = self.room(prompt), prompt.notes
+        if room < prompt.room:
+            notes += ({"en": f"At most {room:,} tokens can follow this prompt.", "zh": f"在这个提示之后最多再写 {room:,} 个词元。"},)
+        if request.edits and not request.attention:
+            notes += TWIN_EDITED
+        return _Course(self, model, request, prompt.ids, room, notes, before).steps()
 
     def forecast(self, request: Request) -> tuple[Words, ...]:
         """Where rows may grow longer than KEPT keys: tokens, seconds as a few steps in the middle of such a run take now, megabytes."""

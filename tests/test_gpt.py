@@ -189,3 +189,5 @@ def test_prompt_and_text_share_the_context():
     longest = ask("long ago " * 500, settings={"length": CONTEXT})
     assert run.room(run.prompt(longest)) == CONTEXT - run.longest_prompt - 1
     assert run.room(run.prompt(ask(settings={"length": 100}))) == 100
+    first = next(iter(run.generate(longest)))
+    assert any("At most 511 tokens can follow" in note["en"] for note in first.notes)
