@@ -4,7 +4,17 @@ import math
 
 import pytest
 
-from generators.metrics import bits_per_char, is_well_formed, mean_and_spread, verse_lines, well_formed
+from generators.metrics import (
+    bits_per_char,
+    bleu,
+    edit_distance,
+    is_well_formed,
+    item_error,
+    mean_and_spread,
+    share_wrong,
+    verse_lines,
+    well_formed,
+)
 
 
 def test_a_fair_coin_a_character_is_one_bit():
@@ -46,3 +56,21 @@ def test_a_poem_has_four_lines_of_its_length(poem, characters, good):
 
 def test_well_formed_is_a_share():
     assert well_formed([(FIVE, 5), (FIVE, 7), ("", 5), (FIVE, 5)]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "edits"), [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("flaw", "lawn", 2), ("ab", "ba", 2)]
+)
+def test_edit_distance(one, other, edits):
+    assert edit_distance(one, other) == edit_distance(other, one) == edits
+
+
+def test_the_nearest_reference_counts():
+    assert item_error(["ab", "xyz"], [["abcd", "abc"], ["xyz"]]) == 1 / 6
+    assert share_wrong(["ab", "xyz"], [["abcd", "ab"], ["xy"]]) == 0.5
+
+
+def test_bleu_knows_every_reference():
+    written = ["the cat sat on the mat", "a dog barks at the moon tonight"]
+    assert bleu(written, [["no no no no", written[0]], [written[1]]]) == pytest.approx(100)
+    assert bleu(["the cat sat on a mat", written[1]], [[written[0]], [written[1]]]) < 100
