@@ -28,7 +28,7 @@ check: .venv/ready-dev
 	rm -f page/*.pyi  # gradio writes them beside its components, and mypy would believe old ones
 	.venv/bin/mypy
 
-bench: .venv/ready-dev .venv/ready-browser .venv/bertviz
+bench: .venv/ready-dev .venv/ready-browser .venv/others
 	.venv/bin/python -m tests.benchmarks $(ARGS)
 
 # A clean tree without history: the Hub refuses a plain push of binaries.
@@ -67,6 +67,11 @@ clean:
 		.venv/bin/python -m playwright install chromium; then touch $@; \
 		else echo "No browser could be installed: put a Chromium on the PATH."; fi
 
-# What one of the benchmarks compares with; its dependencies are not needed for the view alone.
-.venv/bertviz: | .venv/bin/python
-	$(PIP) install -q --no-deps --target $@ bertviz==1.4.1
+# What the benchmarks compare with; the dependencies of the first two are not needed for their views alone.
+.venv/others: | .venv/bin/python
+	$(PIP) install -q --no-deps --target $@ bertviz==1.4.1 circuitsvis==1.43.3
+
+# Only on request, for it brings 400 MB: `make .venv/lens bench`. Torch, transformers and numpy are those of .venv.
+.venv/lens: .venv/ready
+	$(PIP) install -q --no-deps --target $@ transformer-lens==3.9.0 accelerate beartype better-abc datasets dill einops fancy-einsum jaxtyping \
+		multiprocess pandas pyarrow python-dateutil pytz sentencepiece six transformers-stream-generator "typeguard<5" wadler-lindig xxhash

@@ -89,14 +89,14 @@ class GrowingLayer(DynamicLayer):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
             self.keys, self.values = key_states[:, :, :0], value_states[:, :, :0]
-        first = self.keys.shape[2]
-        end = first + key_states.shape[2]
+        first, new = self.keys.shape[2], key_states.shape[2]
         unchanged = self._filled is not None and self._filled[0] is self.keys and self._filled[1] is self.values
-        if self._roomy is None or not unchanged or end > self._roomy[0].shape[2]:  # full, or transformers cut or reordered what it holds
-            self._roomy = _with_room(self.keys, 2 * end), _with_room(self.values, 2 * end)
+        if self._roomy is None or not unchanged or first + new > self._roomy[0].shape[2]:  # full, or cut or reordered by transformers
+            self._roomy = _with_room(self.keys, 2 * (first + new)), _with_room(self.values, 2 * (first + new))
         keys, values = self._roomy
-        keys[:, :, first:end], values[:, :, first:end] = key_states, value_states
-        self._filled = self.keys, self.values = keys[:, :, :end], values[:, :, :end]
+        keys.narrow(2, first, new).copy_(key_states)
+        values.narrow(2, first, new).copy_(value_states)
+        self._filled = self.keys, self.values = keys.narrow(2, 0, first + new), values.narrow(2, 0, first + new)
         return self._filled
 
 

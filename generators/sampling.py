@@ -44,15 +44,18 @@ def draw(ids: np.ndarray, probabilities: np.ndarray, dice: float, refused: Calla
     `shown` and for what the dice say. If nothing is left, the most likely token that is not refused gets everything.
     """
     left = probabilities.copy()
-    blocked = [place for place in range(min(shown, len(ids))) if refused(int(ids[place]))]
+    blocked = [place for place, token in enumerate(ids[:shown].tolist()) if refused(token)]
     while True:
-        left[blocked] = 0
+        if blocked:
+            left[blocked] = 0
         total = left.sum()
         if total <= 0:
             place = next((each for each in range(len(ids)) if each not in blocked and not refused(int(ids[each]))), 0)
             return place, np.eye(1, len(ids), place)[0]
         left /= total
-        place = min(int(np.searchsorted(left.cumsum(), dice * left.sum(), side="right")), int(np.flatnonzero(left)[-1]))
+        place = int(left.cumsum().searchsorted(dice * left.sum(), side="right"))
+        if place == len(left):  # the dice said 1, or rounding did
+            place = int(np.flatnonzero(left)[-1])
         if place < shown or not refused(int(ids[place])):
             return place, left
         blocked.append(place)

@@ -229,6 +229,20 @@ def test_additive_is_bahdanaus_formula():
     assert heard.inside.scores[0, 4] == -torch.inf
 
 
+@pytest.mark.parametrize("edits", [(), (Edit("hide", keys=(0,)), Edit("sharpness", 2.0, heads=(3,)))])
+def test_heads_that_share_keys_do_as_if_each_had_its_own(edits):
+    dice = torch.Generator().manual_seed(1)
+    query, key, value = (torch.randn(2, heads, n, 5, generator=dice) for heads, n in ((6, 3), (2, 7), (2, 7)))
+    own = [each.repeat_interleave(3, 1) for each in (key, value)]
+    mask = causal_mask(3, 7)
+    context, heard = hear((query, key, value, mask), *edits, first_query=4, detail=5)
+    expected, apart = hear((query, *own, mask), *edits, first_query=4, detail=5)
+    assert torch.allclose(context, expected, atol=1e-6) and torch.allclose(heard.weights, apart.weights, atol=1e-6)
+    assert torch.equal(heard.inside.key, apart.inside.key) and torch.equal(heard.inside.value, apart.inside.value)
+    fused = attend(query, key, value, name=SELF, mask=mask)
+    assert torch.allclose(fused, attend(query, *own, name=SELF, mask=mask), atol=1e-6)
+
+
 def test_without_a_watcher_the_fused_kernel_runs(monkeypatch):
     used = []
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+HOME = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. what: the thing measured. measured, bar: with units. met: whether the bar holds."""
+    """One line of the table. what: the thing measured. measured, bar: with units. met: whether the bar holds; None: not measured."""
 
     what: str
     measured: str
     bar: str
-    met: bool
+    met: bool | None

@@ -1,50 +1,57 @@
-"""What watching costs: tokens a second of the text model with every weight heard, against the same run unheard."""
+"""What watching costs: steps a second with every weight heard, against the same without.
+
+For every text generator: its stored examples made again, watched and unheard. For models of transformers besides: greedy writing as
+the page does it, against the loop that everybody writes, with keys and values kept and no weights to be had.
+"""
 
 from __future__ import annotations
 
-import statistics
-import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import torch
 
 import generators
 from generators.base import Generator, Request
+from generators.trace import Step, Trace
 from tests.benchmarks import Row
-from tests.benchmarks.long_runs import long_runs
+from tests.benchmarks.models import as_shipped, greedy, plain_loop, read_ids, transformers
+from tests.benchmarks.turns import speed_ratio
 
-REPETITIONS = 25
+REPETITIONS = 9
 TOKENS = 128
 BAR = 0.95
 
 
 def measure() -> Iterator[Row]:
-    """Pairs of runs, the order changing with each pair; the median of the pairs' ratios."""
+    """Medians of repetitions in which a step of one follows a step of the other."""
     torch.set_num_threads(1)
-    model = generators.load("lstm")
-    (request,) = long_runs(TOKENS)
-    plain = replace(request, watched=False)
-    for each in (request, plain):
-        tokens_per_second(model, each)  # the first of each kind warms caches
-    ratios, speeds = [], []
-    for repetition in range(REPETITIONS):
-        watched_first = repetition % 2 == 0
-        first, second = (tokens_per_second(model, each) for each in ((request, plain) if watched_first else (plain, request)))
-        watched, unheard = (first, second) if watched_first else (second, first)
-        ratios.append(watched / unheard)
-        speeds.append(watched)
-    ratio = statistics.median(ratios)
-    yield Row(
-        "watching ÷ not watching, tokens/s of `lstm`",
-        f"{ratio:.3f} (at {statistics.median(speeds):.0f} tokens/s; {min(ratios):.2f} to {max(ratios):.2f} over {REPETITIONS})",
-        f"≥ {BAR}",
-        ratio >= BAR,
-    )
+    for card in generators.cards():
+        if card.produces != "text":
+            continue
+        model, requests = generators.load(card.name), examples(card.name)
+        unheard = [replace(each, watched=False) for each in requests]
+        ratio, spread = speed_ratio(partial(made, model, requests), partial(made, model, unheard), REPETITIONS)
+        yield Row(f"watching ÷ not watching, steps/s of `{card.name}`", f"{ratio:.3f} ({spread})", f"≥ {BAR}", ratio >= BAR)
+    for name, model in transformers().items():
+        request = greedy(model, TOKENS)
+        plain = as_shipped(model.model(True), "sdpa")
+        ratio, spread = speed_ratio(
+            partial(model.generate, request), partial(plain_loop, plain, read_ids(model, request), TOKENS), REPETITIONS
+        )
+        what = f"watching ÷ plain loop with cache (sdpa, argmax), {TOKENS} tokens, {name}"
+        yield Row(what, f"{ratio:.3f} ({spread})", f"≥ {BAR}", ratio >= BAR)
 
 
-def tokens_per_second(model: Generator, request: Request) -> float:
-    """Of one run, its first step (which reads the prompt) included."""
-    began = time.perf_counter()
-    steps = sum(1 for _ in model.generate(request))
-    return steps / (time.perf_counter() - began)
+def examples(name: str) -> list[Request]:
+    """What the stored runs of a generator's first variant asked for."""
+    card = generators.card(name)
+    stored = sorted((generators.folders(name)[card.default] / "examples").glob("*.npz"))
+    return [Request.from_dict(card, Trace.load(each).request) for each in stored]
+
+
+def made(model: Generator, requests: list[Request]) -> Iterator[Step]:
+    """The steps of all these runs, one run after the other."""
+    for each in requests:
+        yield from model.generate(each)

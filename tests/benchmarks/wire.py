@@ -1,66 +1,58 @@
-"""How much travels: a run's messages, against the page that BertViz's head view makes of the same weights."""
+"""How much travels: a run's messages, against the pages that other tools make of the same weights."""
 
 from __future__ import annotations
 
-import importlib
 import json
-import sys
-import types
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 
 import generators
 from generators.trace import Trace
-from page import wire
 from tests.benchmarks import Row
+from tests.benchmarks.apart import other
 from tests.benchmarks.long_runs import long_runs
+from tests.benchmarks.made_up import made_up, message
 
 TOKENS = 128
-BAR = 12
-INSTALLED_APART = Path(__file__).parents[2] / ".venv" / "bertviz"
+BERTVIZ_BARS = {"lstm": 12, "6 × 6 heads": 25}
+CIRCUITSVIS_BAR = 12
 
 
 def measure() -> Iterator[Row]:
     """One message for every token, the dearest way to send them, each a JSON string inside Gradio's JSON."""
     (request,) = long_runs(TOKENS)
-    trace = generators.load("lstm").trace(request)
-    head = wire.heading(generators.card("lstm"), request)
-    last = len(trace.steps) - 1
-    ours = sum(sent_bytes(wire.message(trace, "0123456789ab", step, 1, done=step == last, head=head)) for step in range(last + 1))
-    theirs = head_view_bytes(trace)
-    yield Row(
-        f"bytes of a {len(trace.forced)}-token run of `lstm` ÷ BertViz's head view",
-        f"1/{theirs / ours:.1f} ({ours:,} ÷ {theirs:,})",
-        f"≤ 1/{BAR}",
-        ours * BAR <= theirs,
-    )
+    traces = {"`lstm`": generators.load("lstm").trace(request), "6 × 6 heads": made_up(6, 6, 8, TOKENS)}
+    for name, trace in traces.items():
+        ours = sum(sent_bytes(trace, step) for step in range(len(trace.steps)))
+        others = {"BertViz's head view": (head_view_bytes(trace), BERTVIZ_BARS[name.strip("`")])}
+        if name != "`lstm`":
+            others["CircuitsVis's heads"] = (attention_heads_bytes(trace), CIRCUITSVIS_BAR)
+        for tool, (theirs, bar) in others.items():
+            yield Row(
+                f"bytes of a {len(trace.forced)}-token run of {name} ÷ {tool}",
+                f"1/{theirs / ours:.1f} ({ours:,} ÷ {theirs:,})",
+                f"≤ 1/{bar}",
+                ours * bar <= theirs,
+            )
 
 
-def sent_bytes(message: dict[str, object]) -> int:
-    text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
-    return len(json.dumps(text, ensure_ascii=False).encode())
+def sent_bytes(trace: Trace, step: int) -> int:
+    """Of the message with that step."""
+    return len(json.dumps(message(trace, "0123456789ab", step, 1), ensure_ascii=False).encode())
 
 
 def head_view_bytes(trace: Trace) -> int:
-    """Length of the HTML that `head_view(…, html_action="return")` gives back for all layers."""
+    """Length of the HTML that BertViz's `head_view(…, html_action="return")` gives back for all layers."""
     weights = [torch.from_numpy(trace.map(kind, layer)[None]) for kind, layer in trace.maps()]  # each (1, H, Q, K)
     tokens = list(trace.tokens[: weights[0].shape[-1]])
-    return len(bertviz().head_view(weights, tokens, html_action="return").data.encode())
+    return len(other("bertviz").head_view(weights, tokens, html_action="return").data.encode())
 
 
-def bertviz() -> types.ModuleType:
-    """BertViz itself; of the notebook that it asks for, only the class that holds a text is needed."""
-
-    class Shown:
-        def __init__(self, data: str) -> None:
-            self.data = data
-
-    display = types.ModuleType("IPython.display")
-    display.HTML = display.Javascript = display.display = Shown  # type: ignore[attr-defined]
-    sys.modules.setdefault("IPython", types.ModuleType("IPython"))
-    sys.modules.setdefault("IPython.display", display)
-    if str(INSTALLED_APART) not in sys.path:
-        sys.path.append(str(INSTALLED_APART))
-    return importlib.import_module("bertviz")
+def attention_heads_bytes(trace: Trace) -> int:
+    """Length of the HTML of CircuitsVis's `attention_heads(…)` for all layers, one each, without the script that it fetches."""
+    pages = []
+    for kind, layer in trace.maps():
+        weights = trace.map(kind, layer)  # (H, Q, K)
+        pages.append(other("circuitsvis.attention").attention_heads(torch.from_numpy(weights), list(trace.tokens[: weights.shape[-1]])))
+    return sum(len(str(page).encode()) for page in pages)
