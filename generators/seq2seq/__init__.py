@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from generators.base import BadInput, Generator, Request
+from generators.base import BadInput, Request
 from generators.edits import Kind
 from generators.sampling import draw, ranked
 from generators.seq2seq.card import CARD
 from generators.seq2seq.prompt import Prompt, read_source
 from generators.stoplist import completes
 from generators.trace import Attention, Beam, Choice, Step, Tokens
-from generators.writing import SECONDS, SHOWN, TWIN_EDITED, detail_of, fitted, likeliest
+from generators.writing import SECONDS, SHOWN, TWIN_EDITED, Paired, detail_of, fitted, likeliest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,14 +30,16 @@ if TYPE_CHECKING:
 LONGEST = 100  # tokens of a run, whatever the settings say
 
 
-class Run(Generator):
+class Run(Paired["EncoderDecoder"]):
     """A trained model and its twin. One attention, named ("cross", 0): row p belongs to output word p, its keys are the source's tokens."""
 
     card = CARD
 
     def __init__(self, languages: Languages, model: EncoderDecoder, twin: EncoderDecoder | None) -> None:
+        for each in filter(None, (model, twin)):
+            each.requires_grad_(False)
+        super().__init__(model, twin)
         self.languages = languages
-        self._models = {True: model.eval().requires_grad_(False), False: twin.eval().requires_grad_(False) if twin is not None else None}
         self.never, self.never_first = _never(languages, first=False), _never(languages, first=True)
 
     @classmethod
@@ -76,17 +78,6 @@ class Run(Generator):
             for weight in (*model.parameters(), *twin.parameters()):
                 weight.data *= 3  # so that rows differ from letter to letter
         return cls(languages, model, twin)
-
-    def has(self, attention: bool) -> bool:
-        """Whether the model with or without attention is there."""
-        return self._models[attention] is not None
-
-    def model(self, attention: bool) -> EncoderDecoder:
-        """The model, or its twin. Raises BadInput if there is none."""
-        model = self._models[attention]
-        if model is None:
-            raise BadInput("This model has no twin without attention.", "这个模型没有不带注意力的对照模型。")
-        return model
 
     def generate(self, request: Request) -> Iterator[Step]:
         model = self.model(request.attention)
