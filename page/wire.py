@@ -4,7 +4,8 @@ Letters: H heads, Q queries (new rows only), K keys, C keys kept of a long row.
 
 A weight p travels as one byte u = round(255·√p), so small weights keep their digits; the browser reads (u/255)², which is
 off by at most (2√p + 1/510)/510. Causal rows are cut behind their own position. Exact numbers come in `detail_message`.
-The bytes of all maps of a message follow each other in one string, deflated where that saves something; of a long row, of which
+The bytes of all maps of a message follow each other in one string, deflated where that saves something (of very many bytes each map
+has a string of its own, so that the view can unpack first what it shows first); of a long row, of which
 only the strongest keys were kept, the gaps between their places come after the weights.
 What the step before said already, and what follows from the rest, is left out: half of a message is its names.
 A view that misses messages (a hidden tab) sees it by `first` and asks for the rest: the same message, from where it stands.
@@ -27,7 +28,8 @@ from generators.base import Card, Request
 from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
 
 WORTH_PACKING = 256  # bytes from which a message is deflated, if that saves a tenth
-WORTH_HASTE = 2**20  # bytes from which it is deflated quickly rather than well
+WORTH_HASTE = 2**18  # bytes from which it is deflated quickly rather than well
+WORTH_PARTING = 2**20  # bytes from which each map is deflated by itself: the view unpacks first what it shows first
 CANDIDATES = 6  # that the view shows
 DIGITS = 5  # of exact numbers
 PROBABILITY_DIGITS = 3
@@ -36,8 +38,11 @@ BY_LENGTH = re.compile(r"(\w+)_len_(\d+)_(\d+|up)")
 
 def quantise(weights: np.ndarray) -> np.ndarray:
     """One byte a weight: round(255·√p). Any shape; returns uint8."""
-    levels: np.ndarray = np.rint(255 * np.sqrt(weights.astype(np.float32))).clip(0, 255).astype(np.uint8)
-    return levels
+    levels: np.ndarray = np.sqrt(weights, dtype=np.float32)
+    levels *= 255
+    np.minimum(np.rint(levels, out=levels), 255, out=levels)
+    whole: np.ndarray = levels.astype(np.uint8)
+    return whole
 
 
 def error_bound(weight: float) -> float:
@@ -105,14 +110,14 @@ def message(
     """Steps `first` to `first + count` of a run; with what heads it where they are the first. No steps yet: the view waits."""
     steps = trace.steps[first : first + count]
     tokens, prompt = trace.tokens, len(trace.steps[0].prompt) if trace.steps else 0
-    data = bytearray()
+    data: list[bytes] = []
     sent: dict[str, Any] = {
         "run": run_id,
         "first": first,
         "count": len(steps),
         "steps": [_step(step, trace.steps[step.index - 1] if step.index else None, tokens, prompt, data) for step in steps],
         "done": done,
-        **_packed(bytes(data)),
+        **_packed(data),
     }
     if first == 0:
         sent["head"] = {
@@ -151,10 +156,16 @@ def picture_url(picture: np.ndarray) -> str:
     return "data:image/png;base64," + b64encode(file.getvalue()).decode()
 
 
-def _packed(data: bytes) -> dict[str, str]:
-    """The bytes of all maps as base64: `packed` if deflated, else `data`; nothing where there are none."""
-    if not data:
-        return {}
+def _packed(maps: list[bytes]) -> dict[str, Any]:
+    """The bytes of all maps: as `_base64` says, of all that follow each other; `apart` one by one where they are many."""
+    size = sum(map(len, maps))
+    if size < WORTH_PARTING:
+        return _base64(b"".join(maps)) if size else {}
+    return {"apart": [_base64(each) for each in maps]}
+
+
+def _base64(data: bytes) -> dict[str, str]:
+    """`packed` if deflated, else `data`."""
     if len(data) >= WORTH_PACKING:
         packed = zlib.compress(data, 1 if len(data) >= WORTH_HASTE else 6)
         if len(packed) < 0.9 * len(data):
@@ -162,7 +173,7 @@ def _packed(data: bytes) -> dict[str, str]:
     return {"data": b64encode(data).decode()}
 
 
-def _step(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: bytearray) -> dict[str, Any]:
+def _step(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: list[bytes]) -> dict[str, Any]:
     """One step; parts that say nothing are left out. chosen: place among the candidates, from 1; text: where it is not theirs.
 
     maps: one for each, or the number that is `first` in all of them where that is all there is to say. Their bytes go into `data`.
@@ -190,14 +201,14 @@ def _choice(choice: Choice) -> list[Any]:
     return [choice.id, choice.label, _rounded(choice.probability, PROBABILITY_DIGITS)]
 
 
-def _maps(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: bytearray) -> list[dict[str, Any]] | int:
+def _maps(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: list[bytes]) -> list[dict[str, Any]] | int:
     maps = [_map(each, before, tokens, prompt, data) for each in step.attentions]
     first = maps[0]["first"] if maps else 0
     told = first and len(maps) == len(before.attentions if before else ())
     return first if told and maps == [{"as": place, "first": first} for place in range(len(maps))] else maps
 
 
-def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt: int, data: bytearray) -> dict[str, Any]:
+def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt: int, data: list[bytes]) -> dict[str, Any]:
     """The new rows of one map. Left out: kind, layer and h where a map of the step before had them (`as` is its place there);
     q where it is 1; k where it is first + q, or the prompt's tokens if the map looks at another text; query and key where they are
     the sequence itself (a row of a cross map is named by the word it chose), or as in the step before.
@@ -221,15 +232,15 @@ def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt:
         sent["used"] = b64encode(np.packbits(given.used).tobytes()).decode()
     if given.places is not None:
         sent["top"] = given.places.shape[-1]
-        data += _strongest(given.weights, given.places)
+        data.append(_strongest(given.weights, given.places))
         return sent
-    rows = quantise(given.weights)
+    weights = given.weights
     if queries > 1 and given.kind == "self" and "query" not in sent and "key" not in sent:
         behind = np.arange(keys) >= np.minimum(given.first_query + np.arange(queries) + 1, keys)[:, None]  # (Q, K) a causal row ends
         if not given.weights[:, behind].any():
             sent["ragged"] = True
-            rows = rows[:, ~behind]
-    data += rows.tobytes()
+            weights = weights[:, ~behind]
+    data.append(quantise(weights).tobytes())
     return sent
 
 

@@ -55,8 +55,9 @@ def picture_run(size: int = 8) -> Trace:
 
 def bytes_of(message: dict[str, Any]) -> np.ndarray:
     """All that the maps of a message say, one after the other."""
-    packed = message.get("packed")
-    return np.frombuffer(zlib.decompress(b64decode(packed)) if packed else b64decode(message.get("data", "")), np.uint8)
+    blocks = message.get("apart", [message])
+    parts = [zlib.decompress(b64decode(each["packed"])) if "packed" in each else b64decode(each.get("data", "")) for each in blocks]
+    return np.frombuffer(b"".join(parts), np.uint8)
 
 
 def unpacked(message: dict[str, Any]) -> list[list[np.ndarray]]:
@@ -140,6 +141,17 @@ def test_of_a_long_row_the_strongest_keys_travel_and_the_sum_of_the_others() -> 
     exact = part.dense().astype(np.float64)
     assert (np.abs(read - exact) <= (2 * np.sqrt(exact) + 1 / 510) / 510 + 1e-7).all()
     assert sent["steps"][0]["maps"][0]["top"] == 16 and len(bytes_of(sent)) == 2 * 3 * (17 + 16 + 16)
+
+
+def test_very_many_bytes_travel_map_by_map() -> None:
+    labels = tuple(f"w{i}" for i in range(512))
+    axes = Tokens(labels), Tokens(labels)
+    trace = Trace("g", "v")
+    trace.add(Step(0, tuple(Attention("self", layer, rows(4, 512, 512, causal_from=0), *axes) for layer in range(3)), prompt=labels))
+    sent = whole(trace)
+    assert len(sent["apart"]) == 3 and "packed" not in sent and "data" not in sent
+    for part, read in zip(trace.steps[0].attentions, unpacked(sent)[0], strict=True):
+        assert np.abs(read - part.weights).max() <= wire.error_bound(1.0)
 
 
 def test_rows_over_another_text_are_named_by_the_words_they_chose() -> None:

@@ -20,18 +20,33 @@ const arriving = {
     }
     if (message.error && !message.steps?.length) { this.fail(message.error); if (message.run !== this.run?.id) return; }
     if (!message.run) return;
-    await unpack(message);
     let run = this.runs.get(message.run);
     if (!run) {
       if (message.first > 0 || !message.head) { if (!this.asking) await this.catchUp(message.run, 0); return; }
       run = this.start(message);
     } else if (message.head && run !== this.run && run !== this.pending) this.showRun(run.id);
     if (message.first > run.steps.length) { await this.catchUp(message.run, run.steps.length); return; }
+    const opening = run.open(message, run === this.run && this.map ? this.map.id : this.wanted.layer || this.state.layer || `${run.head.pin?.kind}:${run.head.pin?.layer}`);
+    if (opening) await opening;
     run.take(message);
+    run.parted ||= Boolean(message.apart);
     if (run === this.pending) { if (run.steps.length) this.enter(run); else this.showNotes(run); }
     if (message.error) this.fail(message.error);
     else if (run === this.run) this.banner.hidden = true;
     if (run === this.run) this.wake();
+  },
+
+  // What is not shown yet is unpacked while there is time.
+  async unpackRest(run) {
+    if (run.unpacking) return;
+    run.unpacking = true;
+    for (let map; run === this.run && (map = run.order.find((each) => each.places.some((place) => !place.part.bytes))); ) {
+      await new Promise((done) => idle(done));
+      await run.unpack([map]);
+      map.version++;
+      if (run === this.run) { this.drawHeads(); if (map === this.map) this.refresh(); }
+    }
+    run.unpacking = false;
   },
 
   start(message) {
@@ -132,6 +147,7 @@ const arriving = {
   // Steps became visible.
   arrived(run, again) {
     if (!this.map) this.chooseMap(run);
+    if (run.parted) this.unpackRest(run);
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
     if (run.isPicture) this.grid.update(run, this.map).then(() => this.refresh()); else this.text.update(run);
     this.root.dataset.t = run.shown;
@@ -139,8 +155,8 @@ const arriving = {
     if (this.map) this.heads.update(run, this.map);
     this.drawHeads();
     this.showNotes(run);
-    this.render();
     if (!run.isPicture && this.state.follow && this.state.pins.length) this.text.reveal(run.done || again ? run.wordOf(this.state.pins[0]) : run.tokens.length - 1);
+    this.render();
   },
 
   chooseMap(run) {

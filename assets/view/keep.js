@@ -59,8 +59,8 @@ const keeping = {
     if (!series.length) { said(this.learnButton, "learned_none"); this.learnButton.disabled = true; return; }
     const runs = [];
     for (const { step, message } of series) {
-      await unpack(message);
       const run = new Run(message.run);
+      await run.open(message);
       run.take(message);
       while (run.shown < run.steps.length) run.show();
       Object.assign(run, { all: true, series: true, learnedAt: step, head: { ...this.run.head, ...run.head } });

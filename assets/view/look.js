@@ -97,6 +97,8 @@ const looking = {
   },
 
   setHead(head) {
+    const opening = head === "rollout" && this.run.unpack(this.run.stack);
+    if (opening) { opening.then(() => this.setHead(head)); return; }
     this.state.head = this.chosenHead = head;
     this.state.painted = null;
     this.heads.update(this.run, this.map);
@@ -107,6 +109,8 @@ const looking = {
   // Another map, the same words.
   setLayer(id, head = this.state.head) {
     const { run } = this;
+    const opening = run.unpack([run.maps.get(id)]);
+    if (opening) { opening.then(() => { if (run === this.run) this.setLayer(id, head); }); return; }
     const words = this.state.pins.map((row) => run.wordOf(row));
     this.map = run.maps.get(id);
     this.state.layer = id;

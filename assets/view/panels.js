@@ -204,6 +204,7 @@ class HeadPanel {
   }
 
   check(item, on) {
+    if (item.getAttribute("aria-checked") === String(on)) return;
     item.setAttribute("aria-checked", String(on));
     item.tabIndex = on ? 0 : -1;
   }

@@ -16,11 +16,22 @@ async function inflate(bytes) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
+// Bytes as they came, unpacked when they are needed: load() returns a promise of that, null where there is nothing to wait for.
+class Block {
+  constructor({ data, packed }) { Object.assign(this, { data, packed, bytes: null }); }
+
+  load() {
+    if (!this.bytes && this.packed === undefined) this.bytes = bytesOf(this.data || "");
+    if (this.bytes) return null;
+    return (this.loading ||= inflate(bytesOf(this.packed)).then((bytes) => { this.bytes = bytes; this.packed = ""; }));
+  }
+}
+
 // Fills in what a message leaves out: steps are numbered, choices found, maps named by those of the step before and given their bytes.
 function complete(message, before, prompt) {
   if (!message.steps?.length) return message;
-  let at = 0;
-  const bytes = message.bytes || bytesOf(message.data || "");
+  const apart = message.apart && message.apart.map((each) => new Block(each)), all = new Block(message);
+  let at = 0, count = 0;
   message.steps.forEach((step, place) => {
     step.i = message.first + place;
     if (typeof step.chosen === "number") step.chosen = step.cand[step.chosen - 1];
@@ -29,7 +40,7 @@ function complete(message, before, prompt) {
       if (map.as !== undefined) { const { kind, layer, h } = before.maps[map.as]; Object.assign(map, { kind, layer, h }); }
       map.q ??= 1;
       map.k ??= map.kind === "self" ? map.first + map.q : prompt;
-      map.part = new Part(map, bytes, at);
+      map.part = apart ? new Part(map, apart[count++], 0) : new Part(map, all, at);
       at += map.part.size;
     }
     before = step;
@@ -37,37 +48,39 @@ function complete(message, before, prompt) {
   return message;
 }
 
-// Unpacks the deflated bytes of a message in place; returns null at once where there are none.
-function unpack(message) {
-  if (!message.packed) return null;
-  return inflate(bytesOf(message.packed)).then((bytes) => { message.bytes = bytes; delete message.packed; });
-}
-
 // The rows that one step brought to one map, where they stand in the bytes of their message.
 class Part {
-  constructor({ h, q, k, first, ragged, top, used }, bytes, at) {
-    Object.assign(this, { bytes, at, q, top, keys: k, used: used ? bytesOf(used) : null });
+  constructor({ h, q, k, first, ragged, top, used }, block, at) {
+    Object.assign(this, { block, at, h, q, top, keys: k, used: used ? bytesOf(used) : null });
     this.lengths = Array.from({ length: q }, (_, row) => (ragged ? Math.min(first + row + 1, k) : k));
     this.starts = [];
     this.total = 0; // bytes of one head
     for (const length of this.lengths) { this.starts.push(this.total); this.total += top === undefined ? length : top + 1; }
     this.size = h * this.total + (top === undefined ? 0 : 2 * h * q * top);
-    if (top === undefined) return;
-    const low = at + h * this.total, high = low + h * q * top;
-    this.places = new Uint32Array(h * q * top); // of the strongest keys of a long row, in order
-    for (let i = 0; i < this.places.length; i++) this.places[i] = bytes[low + i] + 256 * bytes[high + i] + (i % top ? this.places[i - 1] : 0);
+  }
+
+  get bytes() { return this.block.bytes; }
+
+  // Of the strongest keys of long rows, in order.
+  get places() {
+    if (this.found) return this.found;
+    const { bytes, at, h, q, top } = this, low = at + h * this.total, high = low + h * q * top;
+    this.found = new Uint32Array(h * q * top);
+    for (let i = 0; i < this.found.length; i++) this.found[i] = bytes[low + i] + 256 * bytes[high + i] + (i % top ? this.found[i - 1] : 0);
+    return this.found;
   }
 
   // Calls with each key of a row and the byte of its weight; returns the byte of all others.
   each(head, row, call) {
-    const start = this.at + head * this.total + this.starts[row];
+    const { bytes } = this, start = this.at + head * this.total + this.starts[row];
     if (this.top === undefined) {
-      for (let k = 0; k < this.lengths[row]; k++) call(k, this.bytes[start + k]);
+      const length = this.lengths[row];
+      for (let k = 0; k < length; k++) call(k, bytes[start + k]);
       return 0;
     }
-    const from = (head * this.q + row) * this.top;
-    for (let i = 0; i < this.top; i++) call(this.places[from + i], this.bytes[start + i]);
-    return this.bytes[start + this.top];
+    const from = (head * this.q + row) * this.top, { places } = this;
+    for (let i = 0; i < this.top; i++) call(places[from + i], bytes[start + i]);
+    return bytes[start + this.top];
   }
 
   // Adds a row's weights to `out`, or raises them to it; returns the weight of all others.
@@ -122,7 +135,7 @@ class WeightMap {
 
   read(head, position) {
     const place = this.places[position];
-    if (!place) return null;
+    if (!place || !place.part.bytes) return null;
     const { part, row } = place;
     const out = new Float32Array(part.lengths[row]);
     out.rest = 0;
@@ -148,7 +161,7 @@ class WeightMap {
     const line = new Uint8Array(size);
     for (let r = 0; r < size; r++) {
       const position = from + Math.min(rows - 1, Math.floor(((r + 0.5) * rows) / size)), place = this.places[position];
-      if (!place) continue;
+      if (!place?.part.bytes) continue;
       line.fill(0);
       let top = 1;
       place.part.each(head, place.row, (k, byte) => {
@@ -196,6 +209,11 @@ function rollout(layers, position) {
   return row;
 }
 
+function loaded(parts) {
+  const waiting = [...new Set(parts.map((part) => part.block))].map((block) => block.load()).filter(Boolean);
+  return waiting.length ? Promise.all(waiting) : null;
+}
+
 // One run: what has come of it, and how much of that is painted.
 class Run {
   constructor(id) {
@@ -217,9 +235,20 @@ class Run {
     return !this.paired && !this.isPicture && maps.length > 1 && maps.every((map) => map.kind === "self") ? maps.sort((a, b) => a.layer - b.layer) : [];
   }
 
-  take(message) {
+  // Reads a message, and unpacks of it what the map of that id needs, or the first; a promise where that takes its time.
+  open(message, id) {
     if (message.head) this.head = { ...(this.head || {}), ...message.head };
     complete(message, this.steps[message.first - 1], this.head?.prompt?.length ?? 0);
+    const maps = message.steps.flatMap((step) => step.maps || []);
+    const wanted = maps.filter((map) => `${map.kind}:${map.layer}` === id);
+    return loaded((wanted.length || !maps.length ? wanted : [maps[0]]).map((map) => map.part));
+  }
+
+  // Unpacks all rows of these maps; null where they are.
+  unpack(maps) { return loaded(maps.flatMap((map) => map.places.map((place) => place.part))); }
+
+  take(message) {
+    if (message.head) this.head = { ...(this.head || {}), ...message.head };
     for (const step of message.steps) if (step.i === this.steps.length) this.steps.push(step);
     if (message.done && message.first + message.steps.length <= this.steps.length) this.done = true;
   }

@@ -20,7 +20,12 @@ class TextStage {
     this.lit = new Map(); // tokens whose look was changed → what it was changed to
     this.dragFrom = null;
     this.top = 0; // of the visible part; kept, as reading it while painting would lay the page out anew
-    this.scroll.addEventListener("scroll", () => { this.top = this.scroll.scrollTop; this.view.refresh(); }, { passive: true });
+    this.scroll.addEventListener("scroll", () => {
+      const { scrollTop } = this.scroll;
+      if (scrollTop === this.top) return;
+      this.top = scrollTop;
+      this.view.refresh();
+    }, { passive: true });
     this.listen();
     this.observer = new ResizeObserver(() => { this.measure(0); this.view.refresh(); });
     this.observer.observe(this.scroll);
@@ -75,8 +80,8 @@ class TextStage {
     let best = null, least = Infinity;
     this.boxes.forEach((boxes, at) => {
       for (const box of boxes) {
-        const down = (box.y - from.y) * direction;
-        if (down < 4) continue;
+        const down = (box.y + box.h / 2 - from.y - from.h / 2) * direction;
+        if (down < from.h / 2) continue;
         const cost = down * 50 + Math.abs(box.x + box.w / 2 - from.x - from.w / 2);
         if (cost < least) { least = cost; best = at; }
       }
@@ -198,7 +203,9 @@ class TextStage {
     pen.rect(0, this.inset.y + 2, this.width, this.height + 1);
     pen.clip();
     if (this.strips && look.row) this.threads(pen);
+    const [first, last] = this.inSight();
     for (const [word, weight] of look.weights) {
+      if (word < first || word > last) continue;
       const share = level(weight, look.top);
       if (share < 0.03) continue;
       for (const box of this.boxes[word] || []) {
@@ -230,6 +237,18 @@ class TextStage {
     else if (look.stood !== null) now.set(look.stood, `${now.get(look.stood)} stood`);
     if (look.arcs.length) this.arcs(pen, look, strong);
     this.light(now, tints, inks);
+  }
+
+  // The first and the last word that can be seen: of a long text only those are dressed.
+  inSight() {
+    const { top, boxes } = this, bottom = top + this.height;
+    let first = Infinity, last = -1;
+    boxes.forEach((parts, word) => {
+      if (!parts.length || parts.at(-1).y + parts.at(-1).h < top - 8 || parts[0].y > bottom + 8) return;
+      if (first === Infinity) first = word;
+      last = word;
+    });
+    return [first, last];
   }
 
   begin() {

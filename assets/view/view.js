@@ -306,6 +306,7 @@ for (const host of [document.documentElement, document.body]) new MutationObserv
 window.attentionLab = {
   state: () => ({ ...view.state, run: view.run?.id ?? null, shown: view.run?.shown ?? 0, tokens: view.run?.tokens ?? [], kept: [...view.runs.keys()], map: view.map?.id ?? null, words: view.sentence.textContent }),
   row: (position, head = view.state.head) => Array.from(view.map?.row(head, position) ?? []),
+  rolled: (position) => rollout(view.run.stack, position),
   times: () => [...view.times],
   exportSvg: () => view.exportSvg(),
   exportPng: () => view.exportPng(),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -168,6 +169,160 @@ def test_heads_say_what_they_do(show: Any) -> None:
     expect(heads.nth(1)).to_have_text("100\u202f% first token")
 
 
+# Two texts
+
+
+def test_a_written_word_shows_what_it_drew_on_and_a_read_one_what_came_of_it(show: Any) -> None:
+    page = show("pair")
+    token(page, "chat").hover()
+    expect(sentence(page)).to_have_text(re.compile("^Choosing “chat”: 91\u202f% on “cat”"))
+    expect(token(page, "chat")).to_have_class(re.compile("av-query"))
+    token(page, "cat").hover()
+    expect(sentence(page)).to_have_text(re.compile("^“cat” was looked at: 91\u202f% from “chat”"))
+    expect(token(page, "cat")).to_have_class(re.compile("av-key"))
+    above, below = token(page, "cat").bounding_box(), token(page, "chat").bounding_box()
+    assert above["y"] + above["height"] + 30 <= below["y"], "the source stands above"
+
+
+def test_words_of_both_texts_can_be_pinned(show: Any) -> None:
+    page = show("pair")
+    token(page, "dort").click()
+    expect(root(page)).to_have_attribute("data-pin", "3")
+    expect(page.locator(".av-scores .av-note")).to_contain_text("from")
+    expect(page.locator(".av-scores .av-formula")).to_contain_text("tanh")
+    token(page, "cat").click()
+    page.mouse.move(2, 2)
+    expect(sentence(page)).to_contain_text("“cat” was looked at")
+    expect(token(page, "cat")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Who looked at me")).to_have_attribute("aria-pressed", "true")
+    token(page, "dort").click()
+    page.mouse.move(2, 2)
+    expect(sentence(page)).to_contain_text("Choosing “dort”")
+    listen(page)
+    page.locator(".av-list-candidates button", has_text="other").click()
+    assert told(page, "step") == {"run": "pair", "step": 3, "id": 7}
+
+
+def test_both_texts_by_keyboard(show: Any) -> None:
+    page = show("pair")
+    page.locator(".av-token[tabindex='0']").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+    expect(sentence(page)).to_contain_text("“cat” was looked at")
+    page.keyboard.press("ArrowDown")
+    expect(sentence(page)).to_contain_text("Choosing “")
+    page.keyboard.press("Enter")
+    pinned = int(str(root(page).get_attribute("data-pin")))
+    page.keyboard.press("]")
+    expect(root(page)).to_have_attribute("data-pin", str(pinned + 1))
+
+
+def test_what_the_search_kept_is_listed_with_its_word(show: Any) -> None:
+    page = show("pair")
+    token(page, "chat").click()
+    kept = page.locator(".av-list-beams li")
+    expect(kept).to_have_count(4)
+    expect(kept.first).to_contain_text("−1.20")
+    expect(kept.first.locator("button")).to_have_class(re.compile("av-marked"))
+    expect(kept.first.locator("button")).to_have_accessible_name("Le petit chat: log-probability -1.20, chosen in the end")
+
+
+def test_two_texts_arrive_word_by_word(show: Any) -> None:
+    page = show("pair", how="stream")
+    assert state(page)["tokens"] == list(TRACES["pair"].tokens)
+    for place in (0, 4, 9):
+        sent = page.evaluate("place => attentionLab.row(place)", place)
+        exact = TRACES["pair"].map("cross", 0, 0)[place]
+        assert max(abs(a - float(b)) for a, b in zip(sent, exact, strict=True)) < 0.005
+
+
+def test_the_twin_of_two_texts_keeps_both(show: Any) -> None:
+    page = show("pairtwin")
+    expect(sentence(page)).to_contain_text("without attention")
+    expect(token(page, "cat")).to_be_visible()
+    token(page, "chat").click()
+    expect(page.locator(".av-list-candidates button").first).to_contain_text("chat")
+    expect(page.locator(".av-map")).to_be_hidden()
+    expect(page.locator(".av-curves")).to_be_visible()
+
+
+def test_figures_by_length_stand_beside_the_run(show: Any) -> None:
+    page = show("pair")
+    curves = page.locator(".av-curves")
+    expect(curves.locator("h3")).to_have_text("BLEU by words in the source")
+    expect(curves.locator(".av-curve-told")).to_have_text("This run: 8. 5–8 words in the source: 41.3 with, 30.2 without")
+    expect(page.locator(".av-claim")).to_contain_text("Bahdanau")
+    expect(curves.locator("table tr")).to_have_count(5)
+    slider = curves.get_by_role("slider")
+    slider.focus()
+    page.keyboard.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "13+ words in the source: 27.2 with, 10.4 without")
+    slider.hover(position={"x": 50, "y": 40})
+    expect(curves.locator(".av-curve-told")).to_contain_text("1–4 words in the source: 52.1 with, 47 without")
+    assert show("words").locator(".av-curves").is_hidden()
+
+
+# Several layers
+
+
+def test_heads_stand_by_layer_and_say_what_they_were_measured_to_do(show: Any) -> None:
+    page = show("layers")
+    expect(page.locator(".av-layer-row")).to_have_count(4)
+    cells = page.locator(".av-cell")
+    expect(cells).to_have_count(16)
+    expect(cells.nth(0)).to_have_text("62\u202f%before")
+    expect(cells.nth(0)).to_have_accessible_name("Layer 1, head 1: 62\u202f% on the token before")
+    expect(cells.nth(10)).to_have_text("Head 3")  # nothing that it does is worth a name
+    cells.nth(3).click()
+    assert state(page)["map"] == "self:0" and state(page)["head"] == 3
+    expect(page.locator(".av-does")).to_contain_text("Layer 1, head 4: 52\u202f% on the token after an earlier copy")
+    token(page, "word20").hover()
+    expect(sentence(page)).to_contain_text("on “word15”")  # layer 1, head 4 looks 4 back from where it stands
+
+
+def test_layers_and_heads_by_keyboard(show: Any) -> None:
+    page = show("layers")
+    page.keyboard.press("h")
+    assert state(page)["head"] == 0
+    page.keyboard.press("l")
+    page.keyboard.press("Shift+H")
+    assert (state(page)["map"], state(page)["head"]) == ("self:1", 3)
+    page.locator(".av-cell[aria-checked='true']").focus()
+    page.keyboard.press("ArrowDown")
+    assert (state(page)["map"], state(page)["head"]) == ("self:2", 3)
+    page.keyboard.press("ArrowRight")
+    assert (state(page)["map"], state(page)["head"]) == ("self:3", 0)
+    page.wait_for_url(re.compile("layer=self%3A3"))
+
+
+def test_attention_rolls_out_through_all_layers(show: Any) -> None:
+    page = show("layers")
+    page.get_by_role("radio", name="Rollout").click()
+    place = 30
+    token(page, f"word{place + 1}").click()
+    shown = page.evaluate("place => Array.from(attentionLab.rolled(place))", place)
+    row = np.eye(place + 1)[place]
+    for layer in reversed(range(4)):
+        mean = TRACES["layers"].map("self", layer).mean(0)[: place + 1, : place + 1]
+        row = row @ (0.5 * np.eye(place + 1) + 0.5 * mean)
+    assert np.abs(np.array(shown) - row).max() < 0.01 and abs(sum(shown) - 1) < 0.02
+    expect(page.locator(".av-does")).to_contain_text("all 4 layers")
+    assert show("words").get_by_role("radio", name="Rollout").count() == 0
+
+
+def test_what_was_not_kept_of_a_long_row_is_one_key(show: Any) -> None:
+    page = show("longrow")
+    page.locator(".av-cell").first.click()
+    place = 290
+    page.locator(".av-token").nth(place + 1).dispatch_event("pointerover", {"bubbles": True})
+    exact = TRACES["longrow"].map("self", 0, 0)[place]
+    others = f"{100 * exact[-1]:.0f}\u202f%"
+    expect(sentence(page)).to_contain_text(f"{others} on “⟨others⟩”")
+    expect(page.locator(".av-list-keys li", has_text="⟨others⟩")).to_contain_text(others)
+    sent = page.evaluate("place => attentionLab.row(place, 0)", place)
+    assert max(abs(a - float(b)) for a, b in zip(sent, exact[: place + 1], strict=True)) < 0.005
+
+
 # Changing the attention
 
 
@@ -317,7 +472,7 @@ def test_the_film_gives_the_next_face(show: Any) -> None:
 # Looks
 
 
-@pytest.mark.parametrize("trace", ["words", "face"])
+@pytest.mark.parametrize("trace", ["words", "pair", "face"])
 def test_a_figure_can_be_saved(show: Any, trace: str, tmp_path: Path) -> None:
     page = show(trace)
     for name, start in (("Save as PNG", b"\x89PNG"), ("Save as SVG", b"<svg")):
@@ -362,7 +517,7 @@ def test_dark_mode_changes_live(show: Any) -> None:
     expect(root(page)).to_have_css("background-color", "rgb(250, 250, 247)")
 
 
-@pytest.mark.parametrize("trace", ["words", "poem", "face"])
+@pytest.mark.parametrize("trace", ["words", "poem", "face", "pair", "couplet", "sentence", "layers"])
 def test_it_fits(show: Any, trace: str) -> None:
     small = show(trace, size=(1366, 768))
     assert root(small).bounding_box()["height"] <= 632
@@ -372,7 +527,8 @@ def test_it_fits(show: Any, trace: str) -> None:
 
 @pytest.mark.parametrize(
     ("trace", "size", "dark"),
-    [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)],
+    [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)]
+    + [("pair", (1440, 900), False), ("couplet", (390, 844), True), ("layers", (1440, 900), True)],
 )
 def test_accessible(show: Any, trace: str, size: tuple[int, int], dark: bool) -> None:
     page = show(trace, size=size, dark=dark)
