@@ -17,9 +17,9 @@ from generators.edits import Edit
 from generators.seq2seq import LONGEST, Run, prompt
 from generators.seq2seq import train as train_module
 from generators.seq2seq.corpus import Corpus, collate, corpus_of, learn_languages, rows_of
-from generators.seq2seq.model import AdditiveScores, EncoderDecoder, GRUGates, Reader
+from generators.seq2seq.model import AdditiveScores, BiGRU, EncoderDecoder, GRUGates
 from generators.seq2seq.search import LENGTH_POWER, beam_search
-from generators.seq2seq.tokens import START, UNKNOWN, Languages, Symbols, decode
+from generators.seq2seq.tokens import START, UNKNOWN, Languages, Reader, Symbols, decode
 from generators.tokens import END, SPECIALS, Pieces
 from generators.training import IGNORED, read_json, read_weights
 
@@ -63,7 +63,7 @@ def notes(run, **given):
 
 
 def test_the_reader_is_two_grus():
-    reader, units = Reader(5, 4), 4
+    reader, units = BiGRU(5, 4), 4
     twins = [torch.nn.GRU(5, units, batch_first=True) for _ in range(2)]
     weight, bias = reader.project.weight.view(2, 3 * units, 5), reader.project.bias.view(2, 3 * units)
     for side, gru in enumerate(twins):
@@ -354,6 +354,12 @@ def test_vocabularies_give_the_text_back(languages, variant, pair, tmp_path):
 
 def test_symbols_are_cut_at_the_longest():
     assert Symbols([" A", " AA", " B"]).encode(" AA B A!") == [FIRST + 1, FIRST + 2, FIRST, UNKNOWN]
+
+
+def test_only_the_first_word_loses_its_space(languages):
+    reader = Reader(languages["sound_en"].target)
+    sound = languages["sound_en"].target.encode(" K")[0]
+    assert [reader.peek(sound), reader.read(sound), reader.peek(sound), reader.read(sound)] == ["K", "K", " K", " K"]
 
 
 # Batches

@@ -70,7 +70,7 @@ class AdditiveScores(torch.autograd.Function):
         return to_key.sum(1), to_key, to_direction
 
 
-class Reader(nn.Module):
+class BiGRU(nn.Module):
     """A GRU in each direction. (B, K, E) -> annotations (B, K, 2U): each holds its token and what stands around it.
 
     Both directions advance in one loop; the weights of the two lie side by side.
@@ -141,7 +141,7 @@ class EncoderDecoder(nn.Module):
         annotation = 2 * (units // 2)
         self.embed_source = nn.Embedding(sources, embedding_dim)
         self.embed_target = self.embed_source if shared else nn.Embedding(targets, embedding_dim)
-        self.reader = Reader(embedding_dim, units // 2)
+        self.reader = BiGRU(embedding_dim, units // 2)
         self.to_start = nn.Linear(units // 2, units)
         self.keep = 1 - dropout
         context = annotation

@@ -126,20 +126,19 @@ class Reader(tokens.Reader):
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         super().__init__(vocabulary)
+        self._whole = tokens.Reader(vocabulary)
         self._begun = False
 
     def read(self, token: int) -> str:
-        added = super().read(token)
-        if not self._begun:
-            added = added.lstrip(" ")
-            self._begun = bool(added)
+        added = self._added(self._whole.read(token))
+        self._begun = self._begun or bool(added)
         return added
 
     def peek(self, token: int) -> str:
-        begun = self._begun
-        added = super().peek(token)
-        self._begun = begun
-        return added
+        return self._added(self._whole.peek(token))
+
+    def _added(self, added: str) -> str:
+        return added if self._begun else added.lstrip(" ")
 
 
 def decode(vocabulary: Vocabulary, ids: Iterable[int]) -> str:
