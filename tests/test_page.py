@@ -206,6 +206,18 @@ def test_thirty_runs_advance_together() -> None:
     asyncio.run(story())
 
 
+def test_a_forecast_is_told_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"en": "This takes 9 seconds.", "zh": "需要 9 秒。"}
+    monkeypatch.setattr(Counter, "forecast", lambda self, request: (told,))
+
+    async def story() -> None:
+        runs = runs_of(Counter(seconds=0.3))
+        run = runs.start("counter", request(length=2))
+        assert (await until_the_end(runs, run))[:2] == [0, 1] and run.forecast == (told,)
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(("text", "sentence"), [("bad", "This is bad."), ("bug", UNEXPECTED["en"])])
 def test_what_goes_wrong_becomes_one_sentence(text: str, sentence: str) -> None:
     async def story() -> None:
@@ -279,6 +291,19 @@ def test_a_wish_is_answered_by_steps_without_gaps(counter: Counter) -> None:
         assert [message["done"] for message in messages] == [False] * (len(messages) - 2) + [True, True]
         assert messages[-1]["count"] == 0 and len(json.dumps(messages[-1])) < 200, "what gradio sends twice is small"
         assert shown[-1][1]["running"] is False and shown[-1][1]["request"]["text"] == "x"
+
+    asyncio.run(story())
+
+
+def test_a_forecast_heads_the_first_message(counter: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"en": "This takes 9 seconds.", "zh": "需要 9 秒。"}
+    monkeypatch.setattr(Counter, "forecast", lambda self, request: (told,))
+    counter.seconds = 0.1
+
+    async def story() -> None:
+        shown = await all_of(Desk().run(event({"generator": "counter", "settings": {"length": 3}}), wish()))
+        messages = [message for message, _ in shown if "head" in message]
+        assert messages[0]["count"] == 0 and not messages[0]["done"] and messages[0]["head"]["notes"] == [told]
 
     asyncio.run(story())
 

@@ -65,7 +65,7 @@ function drawFigure(view) {
 
 function drawText(figure, view) {
   const { text: stage, look, run } = view;
-  const style = getComputedStyle(stage.flow);
+  const style = getComputedStyle(stage.strips ? stage.strips[0] : stage.flow);
   const size = parseFloat(style.fontSize);
   const [x0, y0] = [MARGIN, figure.y];
   const shares = new Map(look ? look.weights : []);
@@ -85,7 +85,7 @@ function drawText(figure, view) {
       }
     }
     const [box] = stage.boxes[word];
-    const colour = boxed ? theme.onQuery : inks[Math.round(LEVELS * share * 0.92)] ?? (word < run.prompt && share < 0.25 ? theme.soft : theme.ink);
+    const colour = boxed ? theme.onQuery : inks[Math.round(LEVELS * share * 0.92)] ?? (word < run.prompt && !run.paired && share < 0.25 ? theme.soft : theme.ink);
     const own = isMark(label) ? Math.min(size, box ? box.h * 0.75 : size) : size; // marks are written small, as on the page
     if (box && label.trim()) labels.push(() => figure.text(label.trim(), x0 + box.x, y0 + box.y + box.h * 0.77, { size: own, fill: colour }));
   });
@@ -94,7 +94,7 @@ function drawText(figure, view) {
     for (const [word, weight] of from ? look.arcs : []) {
       const to = (stage.boxes[word] || [])[0];
       if (!to || word === look.boxed[0]) continue;
-      const c = arc(x0 + from.x + from.w / 2, y0 + from.y + 1, x0 + to.x + to.w / 2, y0 + to.y + 1, stage.line);
+      const c = stage.between(look.boxed[0], word, { x: x0, y: y0 });
       const points = [[c.x1, c.y1], c.c1, c.c2, [c.x2, c.y2]].map((point) => point.map((n) => n.toFixed(1)).join(" "));
       figure.put(`<path d="M${points[0]} C${points.slice(1).join(", ")}" fill="none" stroke="${strong}" stroke-width="${(1 + 2 * level(weight, look.top)).toFixed(2)}" opacity="${(0.3 + 0.55 * level(weight, look.top)).toFixed(2)}"/>`);
     }
@@ -117,7 +117,11 @@ function drawComponents(figure, view) {
   const { components, mapPanel, sizes, run } = view;
   const y = figure.y;
   let x = MARGIN;
-  if (!run.isPicture) {
+  if (run.paired) { // its axes are named
+    figure.canvas(mapPanel.base, x, y, sizes.map, sizes.map);
+    figure.canvas(mapPanel.over, x, y, sizes.map, sizes.map);
+    x += sizes.map + 24;
+  } else if (!run.isPicture) {
     figure.text(t("axis_keys"), x + 14, y + 8, { size: 12, fill: theme.soft });
     figure.put(`<text transform="translate(${x + 8} ${y + 150}) rotate(-90)" font-size="12" fill="${theme.soft}">${xml(t("axis_queries"))}</text>`);
     figure.canvas(mapPanel.base, x + 14, y + 14, 140, 140);
@@ -133,7 +137,7 @@ function drawComponents(figure, view) {
     figure.text(part.stat.textContent, x, y + 40 + tall, { size: 12, fill: theme.soft });
     x += wide + 16;
   }
-  figure.y = y + 168;
+  figure.y = y + (run.paired ? Math.max(168, sizes.map + 16) : 168);
 }
 
 function drawScale(figure, look, relative) {

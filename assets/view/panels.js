@@ -45,7 +45,8 @@ class MapPanel {
     const names = (count, name) => Array.from({ length: count }, (_, i) => name(i));
     const rows = names(map.queries, (row) => bare(run.tokens[run.wordOf(row)] ?? "")), columns = names(map.keys, (key) => view.keyName(key));
     const wide = (labels) => Math.min(68, Math.max(...labels.map((label) => pen.measureText(label).width)));
-    const upright = columns.every((label) => [...label].length <= 2); // single characters stand, words are turned
+    const upright = columns.every((label) => [...label].length <= 2 || isMark(label)); // single characters stand, words are turned
+    if (upright) columns.forEach((label, key) => { if (isMark(label)) columns[key] = "∎"; });
     const x = wide(rows) + 6, y = upright ? 20 : wide(columns) + 6;
     const least = 13, most = 26;
     const fit = (room, count) => Math.min(count, Math.floor(room / least));
@@ -201,6 +202,7 @@ class HeadPanel {
     for (const label of this.group.querySelectorAll(".av-row-name")) label.classList.toggle("av-on", label.map === map.id && head !== "rollout");
     this.told.textContent = this.isStack ? this.describe(run, map, head) : "";
     this.element.hidden = run.paired && run.order.length < 2 && map.heads < 2; // nothing to choose
+    this.view.band.classList.toggle("av-alone", this.element.hidden && this.view.curves.element.hidden);
   }
 
   check(item, on) {

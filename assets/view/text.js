@@ -4,6 +4,7 @@
 
 const ARCS = 4;
 const SIZES = [40, 36, 32, 28, 26, 24, 22, 20, 18, 16]; // pixels of the type of two texts: the largest that has room
+const ONE_LINE = 22; // down to which both stay on a line of their own
 const GAP = 36; // pixels between them at least
 const THREAD = 0.25; // weight from which a word's highest key is tied to it by a thread
 
@@ -131,17 +132,18 @@ class TextStage {
 
   // Sets the type of two texts as large as they have room for; the written one is taken for as long as the source until it is longer.
   fit(run) {
-    const labels = run.tokens.filter((label) => !isMark(label));
-    const source = labels.slice(0, run.prompt), single = source.every((label) => [...label.trim()].length === 1);
+    const [source, written] = [run.tokens.slice(0, run.prompt), run.tokens.slice(run.prompt)].map((part) => part.filter((label) => !isMark(label)));
+    const single = source.every((label) => [...label.trim()].length <= 1);
     this.element.classList.toggle("av-spelled", single);
     const pen = scratch.getContext("2d");
     pen.font = `100px ${SYSTEM}`;
     const wide = (part) => pen.measureText(part.join("").trim()).width / 100 + (single ? 0.22 * part.length : 0);
-    const [above, below] = [wide(source), Math.max(wide(source), wide(labels.slice(run.prompt)))];
+    const [above, below] = [wide(source), Math.max(wide(source), wide(written))];
     const scale = parseFloat(getComputedStyle(this.element).getPropertyValue("--scale")) || 1;
     const across = (this.scroll.clientWidth - 24) / scale, room = (narrow.matches ? 320 : this.scroll.clientHeight) / scale - GAP;
     const lines = (size) => Math.ceil((above * size) / across) + Math.ceil((below * size) / across);
-    const size = SIZES.find((each) => lines(each) * each * 1.5 <= room && (each <= 28 || (lines(each) === 2 && !narrow.matches))) || SIZES.at(-1);
+    const fits = (size) => lines(size) * size * 1.5 <= room && (size <= 28 || !narrow.matches);
+    const size = SIZES.find((each) => each >= ONE_LINE && lines(each) === 2 && fits(each)) || SIZES.find((each) => each <= 28 && fits(each)) || SIZES.at(-1);
     this.element.style.setProperty("--pair", `${size}px`);
   }
 
@@ -269,11 +271,11 @@ class TextStage {
     }
   }
 
-  // The line between two words on the canvas: an arc in one text, from edge to edge between two; null where one is out of sight.
-  between(word, other) {
+  // The line between two words, the flow beginning at `origin`: an arc in one text, from edge to edge between two; null where one is not.
+  between(word, other, origin = { x: this.inset.x, y: this.inset.y - this.top }) {
     const from = (this.boxes[word] || [])[0], to = (this.boxes[other] || [])[0];
     if (!from || !to || word === other) return null;
-    const x = (box) => box.x + box.w / 2 + this.inset.x, y = (box) => box.y - this.top + this.inset.y;
+    const x = (box) => box.x + box.w / 2 + origin.x, y = (box) => box.y + origin.y;
     const apart = this.strips && (word < this.run.prompt) !== (other < this.run.prompt);
     if (!apart) return arc(x(from), y(from) + 1, x(to), y(to) + 1, this.line);
     const down = from.y < to.y;

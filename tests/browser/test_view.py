@@ -370,6 +370,24 @@ def test_steps_come_one_by_one_and_what_is_missing_is_fetched(show: Any, how: st
     assert state(page)["tokens"] == list(TRACES["words"].tokens)
 
 
+def test_a_forecast_is_read_while_one_waits(show: Any) -> None:
+    page = show("words")
+    page.evaluate(
+        "message => attentionLab.receive(message)",
+        {
+            "run": "next",
+            "first": 0,
+            "count": 0,
+            "steps": [],
+            "done": False,
+            "head": {"notes": [{"en": "This takes 9 seconds.", "zh": "9 秒"}]},
+        },
+    )
+    expect(root(page)).to_have_attribute("data-state", "waiting")
+    expect(page.get_by_text("This takes 9 seconds.")).to_be_visible()
+    expect(token(page, "king")).to_be_visible()  # the run before stays until there is something to see
+
+
 def test_an_error_is_one_sentence_and_the_run_stays(show: Any) -> None:
     page = show("words", how="error")
     expect(root(page)).to_have_attribute("data-state", "error")
