@@ -15,19 +15,37 @@ SOUND = Variant(
     pin=Pin("cross", 0, head=0, query=0),
     tries=(
         Try(
-            question={"en": "Which letters make the first sound?", "zh": "第一个音来自哪几个字母？"},
-            look_for={"en": "Pin “F”: it looks at “p” and “h”.", "zh": "点住“F”：它看着“p”和“h”。"},
+            question={"en": "Which letter is read twice?", "zh": "哪个字母被读了两次？"},
+            look_for={
+                "en": "Pin K, then S: both look at the one “x”, with 97 and 98 %. And F gives 91 % to “p”, 9 % to “h”.",
+                "zh": "先点住 K，再点住 S：两个音都看着同一个“x”，各占 97% 和 98%。F 则把 91% 给“p”，9% 给“h”。",
+            },
             request={"prompt": "phoenix"},
         ),
         Try(
-            question={"en": "What is left without attention?", "zh": "没有注意力还剩什么？"},
-            look_for={"en": "Long words lose their middle.", "zh": "长词会丢掉中间。"},
-            request={"prompt": "psychology", "without": True},
+            question={"en": "What becomes of a letter that is not spoken?", "zh": "不发音的字母会怎样？"},
+            look_for={
+                "en": "The first sound, S, gives 97 % to the “s” and passes over the “p”; the “h” is never looked at either.",
+                "zh": "第一个音 S 把 97% 给了“s”，跳过了“p”；“h”也从未被看过。",
+            },
+            request={"prompt": "psychology"},
         ),
         Try(
-            question={"en": "What if it may not look at the first letter?", "zh": "不许看第一个字母会怎样？"},
-            look_for={"en": "The first sound changes.", "zh": "第一个音变了。"},
+            question={"en": "What if it may not look at the “m”?", "zh": "不许看“m”会怎样？"},
+            look_for={
+                "en": "M is still the likeliest sound, but its chance falls from 97 to 41 %, and the row moves to “o” (88 %): "
+                "what was read at a letter also knows the letters beside it.",
+                "zh": "M 仍是最可能的音，但概率从 97% 降到 41%，这一行改看“o”（88%）：读到一个字母时的状态也记得它旁边的字母。",
+            },
             request={"prompt": "mountain", "edits": [{"action": "hide", "keys": [0]}]},
+        ),
+        Try(
+            question={"en": "What is left when it looks everywhere alike?", "zh": "处处看得一样多，还剩什么？"},
+            look_for={
+                "en": "“F IY N”: with uniform weights it no longer knows where it is in the word, and stops too early.",
+                "zh": "只剩“F IY N”：权重均匀时，它不再知道读到了哪里，过早地停下。",
+            },
+            request={"prompt": "phoenix", "edits": [{"action": "uniform"}]},
         ),
     ),
 )
