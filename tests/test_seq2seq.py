@@ -296,7 +296,7 @@ def test_spellings_are_letters(tiny):
     assert ask(tiny, text="fo4x!").steps[0].prompt == ("f", "o", "x", "⟨end⟩")
     assert ask(tiny, text="Été’s").steps[0].prompt == (*"ete's", "⟨end⟩")
     assert "nothing in it" in notes(tiny, text="1234 你好")
-    assert "“red” is read, the other 2 are not" in notes(tiny, text="red green blue")
+    assert "“red” is read, not what follows it (2 more)" in notes(tiny, text="red green blue")
     assert "first 30 of its 500 tokens" in notes(tiny, text="a" * 500)
     assert len(ask(tiny, text="a" * 500).steps[0].prompt) == 31
 

@@ -3,7 +3,7 @@
 The twin is the plain encoder–decoder (Cho et al. 2014): what was read is one vector of a fixed size, given to every step of the writer.
 
 Letters: B batch, K source tokens, T target tokens, E embedding, U units of the reader in each direction, S units of the writer,
-A features of a score, C features of what the writer is given (2U with attention), R features of the readout, N target vocabulary.
+A features of a score, C features of what the writer is given (2U with attention), N target vocabulary.
 """
 
 from __future__ import annotations
@@ -135,12 +135,12 @@ class EncoderDecoder(nn.Module):
     ) -> None:
         """sources, targets: sizes of the vocabularies. units: of the writer; the reader has half as many in each direction.
 
-        shared: both vocabularies are one, and so are their embeddings. The output layer shares the target's embedding.
+        shared: both vocabularies are one, and so are their embeddings.
         """
         super().__init__()
         annotation = 2 * (units // 2)
         self.embed_source = nn.Embedding(sources, embedding_dim)
-        self.embed_target = self.embed_source if shared else nn.Embedding(targets, embedding_dim)
+        self.embed_target = None if shared else nn.Embedding(targets, embedding_dim)
         self.reader = BiGRU(embedding_dim, units // 2)
         self.to_start = nn.Linear(units // 2, units)
         self.keep = 1 - dropout
@@ -161,9 +161,14 @@ class EncoderDecoder(nn.Module):
         self.readout = nn.Linear(embedding_dim + units + context, 2 * embedding_dim)
         self.bias = nn.Parameter(torch.zeros(targets))
         nn.init.normal_(self.embed_source.weight, std=embedding_dim**-0.5)
-        nn.init.normal_(self.embed_target.weight, std=embedding_dim**-0.5)
+        nn.init.normal_(self.words.weight, std=embedding_dim**-0.5)
         for matrix in self.from_state.weight.data.chunk(3):
             nn.init.orthogonal_(matrix)
+
+    @property
+    def words(self) -> nn.Embedding:
+        """Of the target's tokens: what the writer reads of its own, and the output layer's weights (Press and Wolf 2017)."""
+        return self.embed_source if self.embed_target is None else self.embed_target
 
     def read(self, tokens: Tensor, mask: Tensor | None = None) -> Source:
         """tokens: (B, K). mask: (B, K), False at padding, which follows the tokens; None: there is none."""
@@ -193,15 +198,15 @@ class EncoderDecoder(nn.Module):
 
         Bahdanau, Cho and Bengio 2015, appendix A.2.2.
         """
-        embedded = self.embed_target(token)
+        embedded = self.words(token)
         context = self.look(state, source)
         state = GRUGates.apply(self.from_token(embedded) + self.from_context(context), self.from_state(state), state)
         features = self._read_out(embedded, state, context)
-        return F.linear(features, self.embed_target.weight, self.bias), state
+        return F.linear(features, self.words.weight, self.bias), state
 
     def features(self, tokens: Tensor, source: Source) -> Tensor:
         """What the output layer reads, (B, T, E), for all of a known target at once. tokens: (B, T), the inputs."""
-        embedded = self._drop(self.embed_target(tokens))
+        embedded = self._drop(self.words(tokens))
         given = self.from_token(embedded)
         state, states, contexts = source.start, [], []
         if self.fix is not None:  # the same at every step
@@ -217,7 +222,7 @@ class EncoderDecoder(nn.Module):
 
     def forward(self, sources: Tensor, targets: Tensor, mask: Tensor | None = None) -> Tensor:
         """Logits (B, T, N) of the token after each of `targets` (B, T). sources: (B, K). mask: (B, K)."""
-        return F.linear(self.features(targets, self.read(sources, mask)), self.embed_target.weight, self.bias)
+        return F.linear(self.features(targets, self.read(sources, mask)), self.words.weight, self.bias)
 
     def _read_out(self, embedded: Tensor, state: Tensor, context: Tensor) -> Tensor:
         """A layer of pairs of which the larger counts (maxout). (…, E), (…, S), (…, C) -> (…, E)."""

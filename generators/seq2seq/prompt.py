@@ -104,8 +104,8 @@ def _word(text: str) -> tuple[str, list[Words]]:
     if len(words) > 1:
         notes.append(
             {
-                "en": f"One word at a time: “{words[0][:NAMED_TEXT]}” is read, the other {len(words) - 1:,} are not.",
-                "zh": f"一次只读一个词：读了“{words[0][:NAMED_TEXT]}”，其余 {len(words) - 1:,} 个没有读。",
+                "en": f"One word at a time: “{words[0][:NAMED_TEXT]}” is read, not what follows it ({len(words) - 1:,} more).",
+                "zh": f"一次只读一个词：读了“{words[0][:NAMED_TEXT]}”，后面的 {len(words) - 1:,} 个没有读。",
             }
         )
     return (words[0] if words else ""), notes

@@ -104,7 +104,7 @@ class Plan(learning.Plan):
         with training.autocast(where):
             features = model.features(inputs, model.read(sources, mask))  # (B, T, E)
         smoothing = self.recipe.smoothing
-        loss: Tensor = DenseLoss.apply(features.flatten(0, 1), model.embed_target.weight, model.bias, targets.flatten(), smoothing)
+        loss: Tensor = DenseLoss.apply(features.flatten(0, 1), model.words.weight, model.bias, targets.flatten(), smoothing)
         return loss
 
     def validate(self, model: EncoderDecoder, most: int = 400) -> float:
