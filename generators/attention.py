@@ -37,7 +37,7 @@ def relevance(
     scale replaces 1/√D. softcap bounds the scores by cap·tanh(scores/cap), as in Gemma 2.
     Vaswani et al. 2017, section 3.2.1, equation 1, inside the softmax.
     """
-    scores = _by_head(query, key.mT) * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)  # (B, H, Q, K)
+    scores = _by_head(query, key.mT).mul_(1 / math.sqrt(query.shape[-1]) if scale is None else scale)  # (B, H, Q, K)
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     return scores if bias is None else scores + bias
@@ -167,11 +167,13 @@ class Watcher:
     def hear(
         self, name: Name, query: Tensor, key: Tensor, value: Tensor, scores: Tensor, mask: Tensor | None, direction: Tensor | None = None
     ) -> Tensor:
-        """Weights and context of one call, edited; reported in `heard`. scores: (B, H, Q, K). Returns (B, H, Q, V)."""
+        """Weights and context of one call, edited; reported in `heard`. scores (B, H, Q, K) are overwritten. Returns (B, H, Q, V)."""
         edits = [edit for edit in self.edits if edit.reaches(*name, self.step)]
         used = None
         if not edits:
-            weights = distribute(scores, mask)
+            if mask is not None:
+                scores.masked_fill_(~mask, -torch.inf)
+            weights = distribute(scores)
             context = weighted_sum(weights, value)
         else:
             allowed = (scores.new_ones((), dtype=torch.bool) if mask is None else mask).expand_as(scores)
@@ -179,12 +181,9 @@ class Watcher:
             weights = self._edit_weights(name, edits, distribute(scores, allowed), allowed)
             scores = scores.masked_fill(~allowed, -torch.inf)
             context, used = self._edit_context(edits, weighted_sum(weights, value))
-            mask = None
         inside = None
         row = None if self.detail is None else self.detail - self.first_query
         if row is not None and 0 <= row < query.shape[2]:
-            if mask is not None:
-                scores = scores.masked_fill(~mask, -torch.inf)
             groups = query.shape[1] // key.shape[1]
             inside = Inside(
                 self.first_query + row,

@@ -14,11 +14,10 @@ import numpy as np
 import torch
 
 from generators.base import Request
-from generators.prompts import read_prompt
 from tests.benchmarks import Row
 from tests.benchmarks.against_generate import seconds
 from tests.benchmarks.apart import LENS, other
-from tests.benchmarks.models import Large
+from tests.benchmarks.models import Large, read_ids
 
 TOKENS = 256
 REPETITIONS = 7
@@ -33,9 +32,8 @@ def measure() -> Iterator[Row]:
     torch.set_num_threads(1)
     model, theirs = Large.tiny(), hooked()
     request = Request.check(model.card, text="the old king " * TOKENS, settings={"length": 1})
-    ids = read_prompt(request.text, request.settings, model.vocabulary, verse=False, longest=TOKENS).ids
-    model.longest_prompt = len(ids)
-    inputs = torch.tensor([ids])
+    model.longest_prompt = TOKENS - 1  # and the mark before it
+    inputs = read_ids(model, request)
 
     def ours() -> list[np.ndarray]:
         return [rows.weights for rows in next(iter(model.generate(request))).attentions]
