@@ -268,7 +268,8 @@ class Desk:
 
 def _status(run: Run, done: bool) -> dict[str, Any]:
     """What the controls show of a run, and the request that repeats it."""
-    return {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": run.trace.request}
+    status = {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": run.trace.request}
+    return status if run.error is None else status | {"error": dict(run.error)}
 
 
 def _failure(words: Words, turn: int) -> Shown:
