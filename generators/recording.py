@@ -47,7 +47,10 @@ def example(run: Learned, request: Request) -> Trace:
     plain = run.trace(request)
     pin = run.card.variant(request.variant).pin
     pinned = [run.trace(replace(request, pin=query)) for query in sorted({telling(plain, pin), first_pinned(plain, pin)})]
-    details = [tuple(each for step in steps for each in step.details) for steps in zip(*(trace.steps for trace in pinned), strict=True)]
+    details = [
+        tuple(replace(each, key=None, value=None) for step in steps for each in step.details)
+        for steps in zip(*(trace.steps for trace in pinned), strict=True)
+    ]
     steps = [replace(step, details=kept) for step, kept in zip(plain.steps, details, strict=True)]
     return Trace(plain.generator, plain.variant, plain.request, steps).rounded()
 

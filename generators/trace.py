@@ -151,14 +151,15 @@ class Detail:
 
     query: (H, D). key: (H, K, D). value: (H, K, V). scores: (H, K), -inf where it may not look. weights: (H, K).
     context: (H, V), the weighted sum. direction: (D,), v of an additive score vᵀ tanh(q + k); None: the score is q·k/√D.
+    key and value are None in a stored example, of which they would be most: a replay has them.
     """
 
     kind: Kind
     layer: int
     query_index: int
     query: np.ndarray
-    key: np.ndarray
-    value: np.ndarray
+    key: np.ndarray | None
+    value: np.ndarray | None
     scores: np.ndarray
     weights: np.ndarray
     context: np.ndarray
@@ -412,7 +413,7 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
         )
 
     def detail(d: Mapping[str, Any]) -> Detail:
-        parts = {part: arrays[d[part]].astype(np.float32) for part in _DETAIL_ARRAYS if part in d}
+        parts: dict[str, Any] = {part: arrays[d[part]].astype(np.float32) if part in d else None for part in _DETAIL_ARRAYS}
         return Detail(kind=d["kind"], layer=d["layer"], query_index=d["query_index"], **parts)
 
     steps = [

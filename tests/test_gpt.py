@@ -120,7 +120,7 @@ def test_every_head_counts(config):
     run = Run.tiny()
     inputs = torch.tensor([run.prompt(ask("every head")).ids])
     plain, _ = run.read(run.model(True), inputs, None)
-    for layer, head in itertools.product(range(2), range(2)):
+    for layer, head in itertools.product(range(4), range(4)):
         with watch((Edit("off", layers=(layer,), heads=(head,)),)):
             without, _ = run.read(run.model(True), inputs, None)
         assert not torch.allclose(plain, without, atol=1e-4), f"head {head} of layer {layer} changes nothing"
@@ -181,7 +181,7 @@ def test_a_step_computes_the_new_row_only():
     trace = Run.tiny().trace(ask(settings={"length": 5}))
     prompt = len(trace.steps[0].prompt)
     shapes = [[each.weights.shape for each in step.attentions] for step in trace.steps]
-    assert shapes == [[(2, prompt, prompt)] * 2, *([(2, 1, prompt + index)] * 2 for index in range(1, len(shapes)))]
+    assert shapes == [[(4, prompt, prompt)] * 4, *([(4, 1, prompt + index)] * 4 for index in range(1, len(shapes)))]
 
 
 def test_prompt_and_text_share_the_context():

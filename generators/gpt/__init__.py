@@ -22,6 +22,12 @@ class Run(Writer["Qwen3ForCausalLM", "Cache"]):
     longest = CONTEXT
     longest_prompt = CONTEXT // 2
 
+    def __init__(self, vocabulary: tokens.Vocabulary, model: Qwen3ForCausalLM, twin: Qwen3ForCausalLM | None, *, verse: bool) -> None:
+        from generators.gpt.stack import Stack
+
+        super().__init__(vocabulary, model, twin, verse=verse)
+        self._stack = Stack(model)
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         from transformers import Qwen3Config
@@ -46,7 +52,7 @@ class Run(Writer["Qwen3ForCausalLM", "Cache"]):
         from generators.pretrained import watchable
 
         vocabulary = tokens.Characters([chr(code) for code in range(32, 127)])
-        config = new_config(len(vocabulary.pieces), width=16, layers=2, heads=2, mlp=24)
+        config = new_config(len(vocabulary.pieces), width=16, mlp=24)  # layers and heads as in what ships, for the pin
         with torch.random.fork_rng(devices=[]):  # the dice of others stay as they are
             torch.manual_seed(0)
             model, twin = watchable(new_model(config)), new_twin(config)
@@ -59,6 +65,8 @@ class Run(Writer["Qwen3ForCausalLM", "Cache"]):
         from generators.gpt.model import new_memory
 
         memory = new_memory(model) if memory is None else memory
+        if model is self._stack.model:
+            return self._stack.read(new, memory), memory
         return model(input_ids=new, past_key_values=memory, use_cache=True, logits_to_keep=1).logits[0, -1], memory
 
     def room(self, prompt: Prompt) -> int:

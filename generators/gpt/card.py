@@ -15,27 +15,44 @@ TALES = Variant(
     title={"en": "Tale", "zh": "童话"},
     icon="📖",
     placeholder={"en": "Once upon a time there was a …", "zh": "故事的开头，用英文写，如 Once upon a time"},
-    pin=Pin("self", 1, head=0),
+    pin=Pin("self", 2, head=3),
     tries=(
         Try(
-            question={"en": "Who is it that speaks? Where does the model look it up?", "zh": "是谁在说话？模型到哪里去查？"},
-            look_for={"en": "Stand at “said the”.", "zh": "停在“said the”上。"},
-            request={"prompt": '"Who are you?" said the wolf.', "seed": 1, "settings": {"temperature": 0.5, "length": 80}},
+            question={"en": "How does a name in the title find its way into the tale?", "zh": "标题里的名字怎样进了故事？"},
+            look_for={
+                "en": "Stand at “M”, where the tale begins: head 4 of layer 3 gives 85 % to “ouse” in the title. It looks for an earlier "
+                "“M” and copies what came next: an induction head.",
+                "zh": "停在故事开头的“M”上：第 3 层第 4 个头把 85% 给了标题里的“ouse”。它找到前面的“M”，照抄后面跟着的：这叫归纳头。",
+            },
+            request={"prompt": "The Giant And The Mouse", "seed": 3, "settings": {"start": "title", "temperature": 0.5, "length": 70}},
         ),
         Try(
-            question={"en": "What if the first layer may not look?", "zh": "如果第一层不许看呢？"},
-            look_for={"en": "The sentences fall apart.", "zh": "句子散了架。"},
+            question={"en": "What if that one head may not look?", "zh": "如果不让这个头看呢？"},
+            look_for={
+                "en": "The same dice with head 4 of layer 3 switched off: the Mouse opens the tale, and is never named again.",
+                "zh": "骰子不变，关掉第 3 层第 4 个头：老鼠（Mouse）开了头，此后再没有被提到。",
+            },
             request={
-                "prompt": '"Who are you?" said the wolf.',
-                "seed": 1,
-                "settings": {"temperature": 0.5, "length": 80},
-                "edits": [{"action": "off", "layers": [0]}],
+                "prompt": "The Giant And The Mouse",
+                "seed": 3,
+                "settings": {"start": "title", "temperature": 0.5, "length": 70},
+                "edits": [{"action": "off", "layers": [2], "heads": [3]}],
             },
         ),
         Try(
-            question={"en": "How much of a title finds its way into the tale?", "zh": "标题里的词有多少进了故事？"},
-            look_for={"en": "Look for the words of the title.", "zh": "找标题里的词。"},
-            request={"prompt": "The Giant And The Mouse", "seed": 3, "settings": {"start": "title", "temperature": 0.5, "length": 90}},
+            question={"en": "And without the head that looks one token back?", "zh": "关掉只看前一个词元的头呢？"},
+            look_for={
+                "en": "Head 1 of layer 3 mostly looks at the token before. Without it the tale turns in circles: “A Mouse was a Mouse, and "
+                "a Mouse was a little old Mouse”.",
+                "zh": "第 3 层第 1 个头多半只看前一个词元。没有它，故事就原地打转：“A Mouse was a Mouse, and a Mouse was a little old "
+                "Mouse”。",
+            },
+            request={
+                "prompt": "The Giant And The Mouse",
+                "seed": 3,
+                "settings": {"start": "title", "temperature": 0.5, "length": 70},
+                "edits": [{"action": "off", "layers": [2], "heads": [0]}],
+            },
         ),
     ),
 )
@@ -88,12 +105,21 @@ CARD = Card(
 
 EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
     "tales_en": {
-        "the-wolf-and-the-fox": {"text": '"Who are you?" said the wolf.', "seed": 1, "settings": {"temperature": 0.5, "length": 80}},
-        "behind-the-door": {"text": "The princess opened the door and", "seed": 2, "settings": {"length": 110}},
-        "the-old-witch": {"text": "The old witch looked at the boy and said", "seed": 3, "settings": {"temperature": 0.5, "length": 90}},
-        "the-frog": {"text": "The frog jumped out of the water.", "seed": 2, "settings": {"temperature": 0.5, "length": 90}},
-        "the-giant-mouse": {"text": "The Giant And The Mouse", "seed": 3, "settings": {"temperature": 0.5, "length": 90, "start": "title"}},
-        "once-upon-a-time": {"text": "Once upon a time", "seed": 1, "settings": {"temperature": 0.7, "length": 110}},
+        "the-giant-and-the-mouse": {
+            "text": "The Giant And The Mouse",
+            "seed": 3,
+            "settings": {"temperature": 0.5, "length": 70, "start": "title"},
+        },
+        "said-the-wolf": {"text": '"Who are you?" said the wolf.', "seed": 1, "settings": {"temperature": 0.5, "length": 80}},
+        "a-giant-and-his-wife": {"text": "Jack and the giant sat at the table.", "seed": 4, "settings": {"temperature": 0.5, "length": 80}},
+        "the-angry-princess": {"text": "The princess opened the door and", "seed": 2, "settings": {"temperature": 0.5, "length": 90}},
+        "three-days": {"text": "The old witch looked at the boy and said", "seed": 3, "settings": {"temperature": 0.5, "length": 90}},
+        "a-fox-was-a-fox": {
+            "text": "The Fox And The Wolf",
+            "seed": 2,
+            "settings": {"temperature": 0.5, "length": 90, "start": "title"},
+        },
+        "a-gold-ring": {"text": "Once upon a time", "seed": 1, "settings": {"temperature": 0.6, "length": 110}},
     },
     "poems_zh": {
         "from-nothing": {"seed": 1, "settings": {"form": "7", "temperature": 0.8}},

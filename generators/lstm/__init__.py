@@ -48,7 +48,7 @@ class Run(Writer["AttentionModel", "States"]):
         vocabulary = tokens.Characters([chr(code) for code in range(32, 127)])
         with torch.random.fork_rng(devices=[]):  # the dice of others stay as they are
             torch.manual_seed(0)
-            model, twin = (AttentionModel(len(vocabulary.pieces), 16, 24, 2, attention=each) for each in (True, False))
+            model, twin = (AttentionModel(len(vocabulary.pieces), 16, 24, 4, attention=each) for each in (True, False))
             for weight in (*model.parameters(), *twin.parameters()):
                 weight.data *= 2  # so that the weights of random heads differ
         return cls(vocabulary, model, twin, verse=False)
