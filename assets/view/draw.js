@@ -88,7 +88,8 @@ const isMark = (label) => /^⟨[^⟩]*⟩$/.test(label);
 
 function percent(share, exact = false) {
   const value = 100 * share;
-  const digits = exact ? (value >= 10 ? 1 : 2) : value >= 9.95 || value === 0 ? 0 : value >= 0.95 ? 1 : 2;
+  const nearlyAll = value > 99 && value < 99.95; // is not all
+  const digits = exact ? (value >= 10 ? 1 : 2) : nearlyAll ? 1 : value >= 9.95 || value === 0 ? 0 : value >= 0.95 ? 1 : 2;
   return value > 0 && value < 0.005 ? "< 0.01 %" : `${value.toFixed(digits)}\u202f%`;
 }
 const tick = (share) => `${Number((100 * share).toPrecision(2))}\u202f%`;

@@ -54,8 +54,9 @@ class MapPanel {
     const unit = Math.min(most, (size - y) / shownRows, (size - x) / shownColumns);
     const start = (at, shown, all) => Math.max(0, Math.min(all - shown, at - Math.floor(shown / 2)));
     const pinned = look.reverse ? look.askers[0] ?? 0 : look.rows[0], key = look.reverse ? look.seen : view.keyShown() ?? 0;
-    const steady = this.area && this.area.run === run.id && view.state.over; // while one points about, it stays where it is
-    const r0 = steady ? this.area.r0 : start(pinned, shownRows, map.queries), c0 = steady ? this.area.c0 : start(key, shownColumns, map.keys);
+    const before = view.state.over && this.area?.run === run.id ? this.area : {}; // while one points about, it stays where it can
+    const stay = (from, at, shown, all) => (at >= from && at < from + shown && from + shown <= all ? from : start(at, shown, all));
+    const r0 = stay(before.r0, pinned, shownRows, map.queries), c0 = stay(before.c0, key, shownColumns, map.keys);
     this.area = { x, y, unit, rows: shownRows, columns: shownColumns, r0, c0, run: run.id };
     cells(pen, shownRows, shownColumns, (r, c) => {
       const row = view.rowAt(r0 + r);
@@ -200,7 +201,7 @@ class HeadPanel {
     for (const item of this.layers.children) this.check(item, item.layer === map.id || (this.isStack && item.kind === map.kind));
     for (const item of this.items) this.check(item, item.head === head && (!this.isStack || typeof head !== "number" || item.map === map.id));
     for (const label of this.group.querySelectorAll(".av-row-name")) label.classList.toggle("av-on", label.map === map.id && head !== "rollout");
-    this.told.textContent = this.isStack ? this.describe(run, map, head) : "";
+    this.tell(run, map, head);
     this.element.hidden = run.paired && run.order.length < 2 && map.heads < 2; // nothing to choose
     this.view.band.classList.toggle("av-alone", this.element.hidden && this.view.curves.element.hidden);
   }
@@ -359,8 +360,12 @@ class HeadPanel {
       cells(fresh(item.firstChild, size, size), dots, dots, (r, c) => small[r * dots + c] / 255 || -1, 0, 0, size, size);
       this.name(item, run, map);
     }
-    this.told.textContent = this.describe(run, this.view.map, this.view.state.head);
+    this.tell(run, this.view.map, this.view.state.head);
     return true;
+  }
+
+  tell(run, map, head) {
+    this.told.textContent = this.told.title = this.isStack ? this.describe(run, map, head) : "";
   }
 
   drawGrid(pen, map, head, size) {

@@ -170,7 +170,7 @@ class View {
   paintPlain() {
     const { run, state } = this;
     const rows = run.tokens.length - (run.paired ? run.prompt : 1);
-    const row = run.shown ? (state.over?.row ?? state.pins[0] ?? (run.done ? lastWord(run, rows) : rows - 1)) : -1;
+    const row = run.shown ? ((state.over?.row >= 0 ? state.over.row : null) ?? state.pins[0] ?? (run.done ? lastWord(run, rows) : rows - 1)) : -1;
     this.text.paint({ weights: [], key: null, boxed: row >= 0 ? [run.wordOf(row)] : [], stood: null, arcs: [], reverse: false, top: 1 });
     this.showCandidates(row);
     this.showBeams(row);
