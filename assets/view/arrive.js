@@ -154,6 +154,7 @@ const arriving = {
     if (run.shown < run.steps.length || !run.done) this.root.dataset.state = "running";
     if (this.map) this.heads.update(run, this.map);
     this.drawHeads();
+    this.curves.follow();
     this.showNotes(run);
     if (!run.isPicture && this.state.follow && this.state.pins.length) this.text.reveal(run.done || again ? run.wordOf(this.state.pins[0]) : run.tokens.length - 1);
     this.render();

@@ -33,6 +33,9 @@ class Curves {
     this.paint();
   }
 
+  // Steps came: the first says how long the source is.
+  follow() { if (this.curve && this.length !== this.marked) this.paint(); }
+
   point(at) {
     if (!this.curve || at === this.at) return;
     this.at = at;
@@ -68,6 +71,7 @@ class Curves {
     this.frame.setAttribute("aria-valuemin", "0");
     this.frame.setAttribute("aria-valuemax", String(curve.points.length - 1));
     this.frame.setAttribute("aria-valuenow", String(this.at ?? 0));
+    this.marked = this.length;
     this.tell();
     this.fill(unit);
     this.draw();

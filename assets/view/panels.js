@@ -345,15 +345,16 @@ class HeadPanel {
   paintStack(left) {
     const { run, sizes } = this.view;
     if (!run || !this.isStack) return true;
-    const { scrollTop, clientHeight } = this.group;
+    const { scrollTop, clientHeight, scrollHeight } = this.group, tall = scrollHeight / this.layerMaps.length;
     let worked = 0;
     for (const item of this.items) {
       const map = item.map && run.maps.get(item.map);
       if (!map) continue;
       const drawn = [run.id, map.version, theme.dark, sizes.cell, run.done && run.shown === run.steps.length, lang()].join();
       if (item.drawn === drawn) continue;
+      const top = this.layerMaps.indexOf(map) * tall;
+      if (top > scrollTop + clientHeight || top + tall < scrollTop) continue;
       if (worked++ && left() < 3) return false;
-      if (item.offsetTop > scrollTop + clientHeight || item.offsetTop + sizes.cell < scrollTop) { worked--; continue; }
       item.drawn = drawn;
       const size = item.children[1] ? sizes.cell : sizes.tiny, dots = Math.min(size, Math.max(2, map.queries));
       const small = map.small(item.head, dots, 3 * size);

@@ -61,15 +61,6 @@ class Part {
 
   get bytes() { return this.block.bytes; }
 
-  // Of the strongest keys of long rows, in order.
-  get places() {
-    if (this.found) return this.found;
-    const { bytes, at, h, q, top } = this, low = at + h * this.total, high = low + h * q * top;
-    this.found = new Uint32Array(h * q * top);
-    for (let i = 0; i < this.found.length; i++) this.found[i] = bytes[low + i] + 256 * bytes[high + i] + (i % top ? this.found[i - 1] : 0);
-    return this.found;
-  }
-
   // Calls with each key of a row and the byte of its weight; returns the byte of all others.
   each(head, row, call) {
     const { bytes } = this, start = this.at + head * this.total + this.starts[row];
@@ -78,8 +69,11 @@ class Part {
       for (let k = 0; k < length; k++) call(k, bytes[start + k]);
       return 0;
     }
-    const from = (head * this.q + row) * this.top, { places } = this;
-    for (let i = 0; i < this.top; i++) call(places[from + i], bytes[start + i]);
+    const low = this.at + this.h * this.total + (head * this.q + row) * this.top, high = low + this.h * this.q * this.top;
+    for (let i = 0, place = 0; i < this.top; i++) { // the strongest keys in order, each by its distance from the one before
+      place += bytes[low + i] + 256 * bytes[high + i];
+      call(place, bytes[start + i]);
+    }
     return bytes[start + this.top];
   }
 

@@ -119,7 +119,8 @@ class TextStage {
   update(run) {
     if (this.run !== run || this.spans.length > run.tokens.length) { this.run = run; this.reset(); }
     const from = this.spans.length;
-    for (let word = from; word < run.tokens.length; word++) this.append(run.tokens[word], word, word < run.prompt);
+    const shows = !this.view.instant; // each word comes into sight by itself
+    for (let word = from; word < run.tokens.length; word++) this.append(run.tokens[word], word, word < run.prompt, shows);
     if (run.tokens.length === from) return false;
     const all = run.tokens.filter((label) => !isMark(label)).join("");
     const dense = (all.match(/[\u3040-\u30ff\u3400-\u9fff]/g) || []).length;
@@ -147,7 +148,7 @@ class TextStage {
     this.element.style.setProperty("--pair", `${size}px`);
   }
 
-  append(label, word, given) {
+  append(label, word, given, shows) {
     const strip = this.strips ? this.strips[given ? 0 : 1] : this.flow;
     const [, lead, body, tail] = label.match(/^([ \t]*)([^]*?)([ \t]*)$/);
     const span = h("span", { className: `av-token${given ? " av-given" : ""}`, tabIndex: -1, role: "button" });
@@ -166,7 +167,7 @@ class TextStage {
       span.setAttribute("aria-label", t(label.includes("\n") ? "line_break" : "space"));
     }
     strip.append(span);
-    if (!this.view.instant) span.animate([{ opacity: 0 }, { opacity: 1 }], 160);
+    if (shows && !given) span.animate([{ opacity: 0 }, { opacity: 1 }], 160);
     if (body.trim() && tail) strip.append(tail);
     this.spans[word] = span;
   }
