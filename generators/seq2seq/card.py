@@ -55,22 +55,32 @@ FRENCH = Variant(
     title={"en": "French", "zh": "英译法"},
     icon="🗼",
     placeholder={"en": "An English sentence, such as Where is the station?", "zh": "一句英语，如 Where is the station?"},
-    pin=Pin("cross", 0, head=0, query=0),
+    pin=Pin("cross", 0, head=0, query=5),
     tries=(
         Try(
-            question={"en": "Does it read in order?", "zh": "它按顺序读吗？"},
-            look_for={"en": "Where French turns two words round, the bright cells cross.", "zh": "法语词序颠倒之处，亮格也交叉。"},
-            request={"prompt": "She was reading a book under the old tree."},
+            question={"en": "Where does it look to choose between “le” and “la”?", "zh": "选 le 还是 la，要看哪里？"},
+            look_for={
+                "en": "Pin “le”: 73 % goes to “gard”, only 16 % to “the”. The gender of an article comes from a noun not yet written.",
+                "zh": "点住“le”：73% 看“gard”，只有 16% 看“the”。冠词的阴阳性取决于还没写出来的名词。",
+            },
+            request={"prompt": "The children are playing in the garden."},
         ),
         Try(
-            question={"en": "How does a long sentence fare without attention?", "zh": "没有注意力，长句会怎样？"},
-            look_for={"en": "The end of the sentence is made up.", "zh": "句子的后半是编的。"},
-            request={"prompt": "If I had enough money, I would buy a house near the sea.", "without": True},
+            question={"en": "What if it may not look at “red”?", "zh": "不许看“red”会怎样？"},
+            look_for={
+                "en": "The car loses its colour: “Elle a acheté une voiture.” Nothing else changes, and “voiture” now gives 85 % to “car”.",
+                "zh": "汽车没了颜色：“Elle a acheté une voiture.”其余不变，“voiture”这时把 85% 给了“car”。",
+            },
+            request={"prompt": "She bought a red car.", "edits": [{"action": "hide", "keys": [3]}]},
         ),
         Try(
-            question={"en": "What do four beams find?", "zh": "四个候选假设能找到什么？"},
-            look_for={"en": "Under each word, the hypotheses that were kept.", "zh": "每个词下面是保留下来的假设。"},
-            request={"prompt": "Could you tell me where the station is?", "settings": {"beams": 4}},
+            question={"en": "Can two words look at the same one?", "zh": "两个词能看同一个词吗？"},
+            look_for={
+                "en": "French says no twice: “n” and “jamais” give 76 and 80 % to “never”, with the verb between them. "
+                "Four beams: under each word stand the hypotheses that were kept.",
+                "zh": "法语的否定说两次：“n”和“jamais”分别把 76% 和 80% 给了“never”，动词夹在中间。束宽为 4：每个词下面是当时保留的假设。",
+            },
+            request={"prompt": "She told me that she had never been to Paris.", "settings": {"beams": 4}},
         ),
     ),
     language="fr",
@@ -162,13 +172,14 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
         "lighthouse": {"text": "lighthouse"},
     },
     "eng_fra": {
-        "the-old-tree": {"text": "She was reading a book under the old tree."},
-        "speak-french": {"text": "Where did you learn to speak French so well?", "settings": {"beams": 4}},
-        "a-house-near-the-sea": {"text": "If I had enough money, I would buy a house near the sea."},
+        "in-the-garden": {"text": "The children are playing in the garden."},
+        "never-in-paris": {"text": "She told me that she had never been to Paris.", "settings": {"beams": 4}},
+        "a-red-car": {"text": "She bought a red car."},
         "the-station": {"text": "Could you tell me where the station is?", "settings": {"beams": 4}},
-        "the-watch": {"text": "My father gave me this watch when I was ten years old."},
-        "a-walk": {"text": "It is raining, but I would like to go for a walk."},
-        "more-than-an-hour": {"text": "We have been waiting for you for more than an hour."},
+        "the-watch": {"text": "My father gave me this watch when I was ten years old.", "settings": {"beams": 4}},
+        "more-than-an-hour": {"text": "We have been waiting for you for more than an hour.", "settings": {"beams": 4}},
+        "a-house-near-the-sea": {"text": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
+        "not-with-her": {"text": "He doesn't want to go with her."},
     },
     "couplets_zh": {
         "two-orioles": {"text": "两个黄鹂鸣翠柳"},
