@@ -11,6 +11,7 @@ from string import ascii_lowercase
 
 _HASHES = frozenset(Path(__file__).with_suffix(".txt").read_text("utf-8").split())
 _TAIL = 32  # characters before the new ones that can belong to their word
+_LONGEST_WIDE = 4  # characters of a Chinese word
 _WORD = re.compile(r"[a-z]+")
 _WIDE = re.compile(r"[\u3400-\u9fff]+")
 
@@ -31,10 +32,11 @@ def completes(before: str, added: str) -> bool:
         return True
     if added.isascii():
         return False
-    text, border = before + added, len(before)
+    text = before[-_LONGEST_WIDE + 1 :] + added
+    border = len(text) - len(added)
     return any(
         is_listed(text[start:end])
         for run in _WIDE.finditer(text)
         for end in range(max(border, run.start()) + 1, run.end() + 1)
-        for start in range(max(run.start(), end - 4), end - 1)
+        for start in range(max(run.start(), end - _LONGEST_WIDE), end - 1)
     )

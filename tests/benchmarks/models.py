@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -15,33 +16,41 @@ from generators import gpt, tokens
 from generators.base import Request
 from generators.pretrained import GrowingCache, watchable
 from generators.prompts import read_prompt
+from generators.writing import Writer
 from tests.benchmarks.long_runs import OPENINGS
 
 BUNDLED = "bundled `gpt`"
 LARGE = "124M shape"
 
 
-class Large(gpt.Run):
-    """The page's path over 124 million parameters: GPT-2's 12 layers of 12 heads, random weights, tokens that are numbers."""
+class Large(Writer[PreTrainedModel, Cache]):
+    """The page's path over 124 million parameters: GPT-2's 12 layers of 12 heads, random weights, one character a token."""
+
+    card = gpt.Run.card
+    longest = longest_prompt = 1024
+
+    @classmethod
+    def load(cls, folder: Path) -> Large:
+        return cls.tiny()
 
     @classmethod
     def tiny(cls) -> Large:
         torch.manual_seed(0)
         config = GPT2Config(bos_token_id=None, eos_token_id=None)
         vocabulary = tokens.Characters([chr(0x10000 + number) for number in range(config.vocab_size - 256 - len(tokens.SPECIALS))])
-        return cls(vocabulary, cast(Any, watchable(GPT2LMHeadModel(config))), None, verse=False)
+        return cls(vocabulary, watchable(GPT2LMHeadModel(config)), None, verse=False)
 
-    def read(self, model: Any, new: Tensor, memory: Cache | None) -> tuple[Tensor, Cache]:
+    def read(self, model: PreTrainedModel, new: Tensor, memory: Cache | None) -> tuple[Tensor, Cache]:
         memory = GrowingCache() if memory is None else memory
         return model(input_ids=new, past_key_values=memory, use_cache=True, logits_to_keep=1).logits[0, -1], memory
 
 
-def transformers() -> dict[str, gpt.Run]:
+def transformers() -> dict[str, Writer[Any, Any]]:
     """By the name in the table."""
     return {BUNDLED: cast(gpt.Run, generators.load("gpt")), LARGE: Large.tiny()}
 
 
-def greedy(model: gpt.Run, length: int) -> Request:
+def greedy(model: Writer[Any, Any], length: int) -> Request:
     """A request for that many tokens, the most likely each time. Raises RuntimeError if every opening ends before."""
     for opening in OPENINGS:
         request = Request.check(model.card, text=opening, settings={"temperature": 0, "length": length})
@@ -50,7 +59,7 @@ def greedy(model: gpt.Run, length: int) -> Request:
     raise RuntimeError(f"no opening is followed by {length} tokens")
 
 
-def read_ids(model: gpt.Run, request: Request) -> Tensor:
+def read_ids(model: Writer[Any, Any], request: Request) -> Tensor:
     """(1, T) what the model reads before its first choice."""
     prompt = read_prompt(request.text, request.settings, model.vocabulary, verse=model.verse, longest=model.longest_prompt)
     return torch.tensor([prompt.ids])
