@@ -62,22 +62,38 @@ POEMS = Variant(
     title={"en": "Poem", "zh": "诗"},
     icon="🖌",
     placeholder={"en": "An opening in Chinese, such as 明月松间照", "zh": "诗的开头，如“明月松间照”；留空则自行开头"},
-    pin=Pin("self", 1, head=0, query=26),
+    pin=Pin("self", 2, head=3, query=24),
     tries=(
         Try(
-            question={"en": "Does the last line look at the one before it?", "zh": "末句会看上一句吗？"},
-            look_for={"en": "Walk along the last line.", "zh": "沿末句走。"},
-            request={"prompt": "", "seed": 1, "settings": {"form": "7", "temperature": 0.8}},
+            question={"en": "How does it know that a line is over?", "zh": "它怎么知道一句写完了？"},
+            look_for={
+                "en": "Stand at the last character of a line: head 4 of layer 3 gives 97 % and more to the mark that ended the line above, "
+                "and so chooses the next mark.",
+                "zh": "停在一句的最后一个字上：第 3 层第 4 个头把 97% 以上给了上一句末尾的标点，于是轮到标点了。",
+            },
+            request={"prompt": "", "seed": 2, "settings": {"form": "7", "temperature": 0.7}},
         ),
         Try(
-            question={"en": "Which head knows how long a line is?", "zh": "哪个头知道一句有几个字？"},
-            look_for={"en": "Switch heads off one by one.", "zh": "逐个关掉。"},
-            request={"prompt": "", "seed": 4, "settings": {"form": "5"}, "edits": [{"action": "off", "heads": [0]}]},
+            question={"en": "Does a line listen to the one above it?", "zh": "下一句会听上一句吗？"},
+            look_for={
+                "en": "At “南”, about to choose the second character of its line, the same head gives 93 % to “人”, the second of the line "
+                "above. The rules of tone bind just these two places.",
+                "zh": "停在“南”上，正要选本句的第二个字：同一个头把 93% 给了上一句的第二个字“人”。平仄相对的正是这两个位置。",
+            },
+            request={"prompt": "故人西辞黄鹤楼", "seed": 1, "settings": {"temperature": 0.8}},
         ),
         Try(
-            question={"en": "What is left of a poem without any attention?", "zh": "完全关掉注意力，诗还剩什么？"},
-            look_for={"en": "Compare with the twin.", "zh": "与对照模型比一比。"},
-            request={"prompt": "", "seed": 1, "settings": {"form": "7"}, "edits": [{"action": "off"}]},
+            question={"en": "What if nobody may look at the sign of the form?", "zh": "如果都不许看表示格式的记号呢？"},
+            look_for={
+                "en": "Five characters a line were asked for. With the very first token hidden the lines have six and seven.",
+                "zh": "要的是五言；把最前面的记号藏起来，写出的句子成了六个字、七个字。",
+            },
+            request={
+                "prompt": "",
+                "seed": 4,
+                "settings": {"form": "5", "temperature": 0.7},
+                "edits": [{"action": "hide", "keys": [0]}],
+            },
         ),
     ),
     language="zh",
@@ -122,12 +138,13 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
         "a-gold-ring": {"text": "Once upon a time", "seed": 1, "settings": {"temperature": 0.6, "length": 110}},
     },
     "poems_zh": {
-        "from-nothing": {"seed": 1, "settings": {"form": "7", "temperature": 0.8}},
-        "moss": {"text": "明月松间照", "seed": 2, "settings": {"temperature": 0.7}},
-        "farewell-to-a-friend": {"text": "送友人", "seed": 3, "settings": {"form": "5", "start": "title", "temperature": 0.8}},
-        "autumn-night": {"text": "秋夜", "seed": 2, "settings": {"form": "7", "start": "title", "temperature": 0.8}},
+        "spring-wind": {"seed": 2, "settings": {"form": "7", "temperature": 0.7}},
         "from-yellow-crane-tower": {"text": "故人西辞黄鹤楼", "seed": 1, "settings": {"temperature": 0.8}},
-        "white-clouds": {"text": "白云", "seed": 2, "settings": {"temperature": 0.7}},
+        "moon-among-pines": {"text": "明月松间照", "seed": 2, "settings": {"temperature": 0.7}},
+        "autumn-night": {"text": "秋夜", "seed": 2, "settings": {"form": "7", "start": "title", "temperature": 0.8}},
+        "farewell-to-a-friend": {"text": "送友人", "seed": 3, "settings": {"form": "5", "start": "title", "temperature": 0.8}},
+        "plum-blossom": {"text": "梅花", "seed": 7, "settings": {"form": "7", "start": "title", "temperature": 0.7}},
+        "old-tree": {"seed": 5, "settings": {"form": "5", "temperature": 0.7}},
     },
 }
 """Stored runs: variant → file name → what `Request.check` takes. The first of each is the one that is seen learning."""
