@@ -344,7 +344,7 @@ class HeadPanel {
   // Draws cells that are in sight and not as the run stands; returns whether that were all.
   paintStack(left) {
     const { run, sizes } = this.view;
-    if (!run || !this.isStack) return true;
+    if (!run || !this.view.map || !this.isStack) return true;
     const { scrollTop, clientHeight, scrollHeight } = this.group, tall = scrollHeight / this.layerMaps.length;
     let worked = 0;
     for (const item of this.items) {

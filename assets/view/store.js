@@ -312,7 +312,8 @@ class Run {
 // What a head measurably does over the rows of a run on one axis of tokens: shares of its weight.
 function habitsOfTokens(map, head, rowAt = (position) => map.row(head, position)) {
   let before = 0, first = 0, itself = 0, distance = 0, counted = 0;
-  for (let p = 2; p < map.queries; p++) {
+  const stride = Math.max(1, Math.floor(map.queries / 256)); // of a very long run some rows tell enough
+  for (let p = 2; p < map.queries; p += stride) {
     const row = rowAt(p);
     if (!row || row.length !== p + 1) continue;
     counted++;
