@@ -116,6 +116,26 @@ def test_the_twin_is_as_large(sizes):
 
 
 @torch.inference_mode()
+def test_the_stack_reads_what_transformers_reads():
+    run = Run.tiny()
+    model = run.model(True)
+    inputs = torch.tensor([run.prompt(ask("The same weights, side by side.")).ids])
+    for _ in range(2):
+        model.set_attn_implementation("eager")
+        expected = model(inputs, output_attentions=True)
+        model.set_attn_implementation("attention_lab")
+        memory, first = None, 0
+        for part in (inputs[:, :9], inputs[:, 9:12], *inputs[:, 12:].split(1, dim=1)):
+            with watch(first_query=first) as watcher:
+                logits, memory = run.read(model, part, memory)
+            first += part.shape[1]
+            assert torch.allclose(logits, expected.logits[0, first - 1], atol=1e-5)
+            for heard, weights in zip(watcher.heard, expected.attentions, strict=True):
+                assert torch.allclose(heard.weights, weights[:, :, first - part.shape[1] : first, :first], atol=1e-6)
+        model.load_state_dict({name: weight * 0.9 for name, weight in model.state_dict().items()})  # is read from now on
+
+
+@torch.inference_mode()
 def test_every_head_counts(config):
     run = Run.tiny()
     inputs = torch.tensor([run.prompt(ask("every head")).ids])

@@ -15,7 +15,6 @@ import generators
 from generators import gpt, tokens
 from generators.base import Request
 from generators.pretrained import GrowingCache, watchable
-from generators.prompts import read_prompt
 from generators.writing import Writer
 from tests.benchmarks.long_runs import OPENINGS
 
@@ -61,8 +60,7 @@ def greedy(model: Writer[Any, Any], length: int) -> Request:
 
 def read_ids(model: Writer[Any, Any], request: Request) -> Tensor:
     """(1, T) what the model reads before its first choice."""
-    prompt = read_prompt(request.text, request.settings, model.vocabulary, verse=model.verse, longest=model.longest_prompt)
-    return torch.tensor([prompt.ids])
+    return torch.tensor([model.prompt(request).ids])
 
 
 def as_shipped(model: PreTrainedModel, attention: str) -> PreTrainedModel:
