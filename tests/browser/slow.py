@@ -12,7 +12,7 @@ import generators
 from generators.base import NotReady, Request
 from generators.trace import Step
 
-STEP = 0.05  # seconds
+STEP = 0.12  # seconds
 lock = threading.Lock()
 models: dict[tuple[str, str | None], Any] = {}
 
