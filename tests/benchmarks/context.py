@@ -43,8 +43,7 @@ def measure() -> Iterator[Row]:
             for context in CONTEXTS:
                 if context - AROUND < read <= context:
                     times[context].append(taken * 1000)
-                if read == context:
-                    held[context] = trace.nbytes
+                    held[context] = read, trace.nbytes  # of the last one: what is chosen last is not read
             began = time.perf_counter()
     speeds = [median(times[context]) for context in CONTEXTS]
     yield Row(
@@ -53,7 +52,7 @@ def measure() -> Iterator[Row]:
         "a doubling at most doubles it",
         all(after <= 2 * before for before, after in pairwise(speeds)),
     )
-    growth = [(held[after] - held[before]) / (after - before) for before, after in pairwise(CONTEXTS)]
+    growth = [(more - some) / (after - before) for (before, some), (after, more) in pairwise(held[context] for context in CONTEXTS)]
     yield Row(
         "bytes that a token adds to the trace, between these lengths",
         ", ".join(f"{each:,.0f}" for each in growth),
