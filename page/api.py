@@ -39,15 +39,14 @@ def endpoints(desk: Desk) -> None:
             attention: false runs the twin without attention.
 
         Returns:
-            name, variant, seed, settings, output, tokens, steps, attentions [{kind, layer, heads, query, key}], run (for `row`), seconds,
-            and picture (a PNG as data URL) where one is made.
+            name, variant, seed, settings, output, tokens, steps, attentions [{kind, layer, heads, query, key}] with axes as
+            {tokens: how many} or {grid: [height, width]}, run (for `row`), seconds, and picture (a PNG as data URL) where one is made.
         """
         given = {"generator": generator, "variant": variant, "prompt": prompt, "seed": seed, "settings": settings, "edits": edits}
         with plainly():
             card, request = read(given | {"without": not attention})
             run, seconds = await desk.result(card, request)
         trace = run.trace
-        first = {(each.kind, each.layer): each for step in reversed(trace.steps) for each in reversed(step.attentions)}
         result = {
             "name": run.generator,
             "variant": request.variant,
@@ -56,11 +55,7 @@ def endpoints(desk: Desk) -> None:
             "output": trace.text,
             "tokens": list(trace.tokens),
             "steps": len(trace.steps),
-            "attentions": [
-                {"kind": kind, "layer": layer, "heads": first[kind, layer].heads, "query": queries, "key": keys}
-                for kind, layer in trace.maps()
-                for queries, keys in [trace.map(kind, layer).shape[1:]]
-            ],
+            "attentions": trace.describe_maps(),
             "run": run.id,
             "seconds": round(seconds, 3),
         }
