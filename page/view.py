@@ -18,7 +18,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
 STAGES = ("text", "grid")
-PANELS = ("panels", "components", "change", "curves")
+PANELS = ("panels", "heads", "components", "change", "curves")
 PARTS = ("store", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view")  # joined in this order
 LANGUAGES = ("en", "zh")
 EVENTS = ("pick", "edit", "face", "state")
