@@ -60,27 +60,27 @@ FRENCH = Variant(
         Try(
             question={"en": "Where does it look to choose between “le” and “la”?", "zh": "选 le 还是 la，要看哪里？"},
             look_for={
-                "en": "Pin “le”: 73 % goes to “gard”, only 16 % to “the”. The gender of an article comes from a noun not yet written.",
-                "zh": "点住“le”：73% 看“gard”，只有 16% 看“the”。冠词的阴阳性取决于还没写出来的名词。",
+                "en": "Pin “le”: 45 % goes to “gard”, only 36 % to “the”. The gender of an article comes from a noun not yet written.",
+                "zh": "点住“le”：45% 看“gard”，只有 36% 看“the”。冠词的阴阳性取决于还没写出来的名词。",
             },
             request={"prompt": "The children are playing in the garden."},
         ),
         Try(
             question={"en": "What if it may not look at “red”?", "zh": "不许看“red”会怎样？"},
             look_for={
-                "en": "The car loses its colour: “Elle a acheté une voiture.” Nothing else changes, and “voiture” now gives 85 % to “car”.",
-                "zh": "汽车没了颜色：“Elle a acheté une voiture.”其余不变，“voiture”这时把 85% 给了“car”。",
+                "en": "The car loses its colour: “Elle a acheté une voiture.” “voiture” gave 47 % to “car” and 41 % to “red”, now 79 % to “car”.",
+                "zh": "汽车没了颜色：“Elle a acheté une voiture.”原来“voiture”把 47% 给“car”、41% 给“red”，现在 79% 给“car”。",
             },
             request={"prompt": "She bought a red car.", "edits": [{"action": "hide", "keys": [3]}]},
         ),
         Try(
-            question={"en": "Can two words look at the same one?", "zh": "两个词能看同一个词吗？"},
+            question={"en": "Which English words are in “j'achèterais”?", "zh": "“j'achèterais”里有哪些英语词？"},
             look_for={
-                "en": "French says no twice: “n” and “jamais” give 76 and 80 % to “never”, with the verb between them. "
+                "en": "Its apostrophe gives 49 % to “would” and 40 % to “buy”, then “ach” 95 % to “buy”: two words become one. "
                 "Four beams: under each word stand the hypotheses that were kept.",
-                "zh": "法语的否定说两次：“n”和“jamais”分别把 76% 和 80% 给了“never”，动词夹在中间。束宽为 4：每个词下面是当时保留的假设。",
+                "zh": "其中的撇号把 49% 给“would”、40% 给“buy”，接着“ach”把 95% 给“buy”：两个词合成一个。束宽为 4：每个词下面是当时保留的假设。",
             },
-            request={"prompt": "She told me that she had never been to Paris.", "settings": {"beams": 4}},
+            request={"prompt": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
         ),
     ),
     language="fr",
@@ -175,9 +175,9 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
         "in-the-garden": {"text": "The children are playing in the garden."},
         "never-in-paris": {"text": "She told me that she had never been to Paris.", "settings": {"beams": 4}},
         "a-red-car": {"text": "She bought a red car."},
-        "the-station": {"text": "Could you tell me where the station is?", "settings": {"beams": 4}},
+        "speak-french": {"text": "Where did you learn to speak French so well?", "settings": {"beams": 4}},
         "the-watch": {"text": "My father gave me this watch when I was ten years old.", "settings": {"beams": 4}},
-        "more-than-an-hour": {"text": "We have been waiting for you for more than an hour.", "settings": {"beams": 4}},
+        "the-white-house": {"text": "The white house is very big.", "settings": {"beams": 4}},
         "a-house-near-the-sea": {"text": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
         "not-with-her": {"text": "He doesn't want to go with her."},
     },
