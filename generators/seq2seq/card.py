@@ -68,7 +68,8 @@ FRENCH = Variant(
         Try(
             question={"en": "What if it may not look at “red”?", "zh": "不许看“red”会怎样？"},
             look_for={
-                "en": "The car loses its colour: “Elle a acheté une voiture.” “voiture” gave 47 % to “car” and 41 % to “red”, now 79 % to “car”.",
+                "en": "The car loses its colour: “Elle a acheté une voiture.” "
+                "The last word gave 47 % to “car” and 41 % to “red”, now 79 % to “car”.",
                 "zh": "汽车没了颜色：“Elle a acheté une voiture.”原来“voiture”把 47% 给“car”、41% 给“red”，现在 79% 给“car”。",
             },
             request={"prompt": "She bought a red car.", "edits": [{"action": "hide", "keys": [3]}]},
@@ -78,7 +79,8 @@ FRENCH = Variant(
             look_for={
                 "en": "Its apostrophe gives 49 % to “would” and 40 % to “buy”, then “ach” 95 % to “buy”: two words become one. "
                 "Four beams: under each word stand the hypotheses that were kept.",
-                "zh": "其中的撇号把 49% 给“would”、40% 给“buy”，接着“ach”把 95% 给“buy”：两个词合成一个。束宽为 4：每个词下面是当时保留的假设。",
+                "zh": "其中的撇号把 49% 给“would”、40% 给“buy”，接着“ach”把 95% 给“buy”：两个词合成一个。"
+                "束宽为 4：每个词下面是当时保留的假设。",
             },
             request={"prompt": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
         ),

@@ -30,8 +30,8 @@ class Symbols:
     def __init__(self, symbols: Sequence[str], file: str = "symbols.json") -> None:
         self.symbols, self.file = list(symbols), file
         self._ids = {symbol: len(SPECIALS) + index for index, symbol in enumerate(self.symbols)}
-        longest_first = sorted(self.symbols, key=len, reverse=True)
-        self._pattern = re.compile("|".join([*map(re.escape, longest_first), "."]), re.DOTALL)
+        longer = sorted((symbol for symbol in self.symbols if len(symbol) > 1), key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(re.escape, longer), "."]), re.DOTALL)
         self.pieces = [*(b"" for _ in SPECIALS), *(symbol.encode() for symbol in self.symbols)]
 
     @classmethod
