@@ -397,7 +397,7 @@ def data(tmp_path):
         "poems_zh/couplets_song.tsv": [("shanglian", "xialian", "title", "author")],
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("".join("\t".join(row) + "\n" for row in rows))
+        (tmp_path / name).write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
     return tmp_path
 
 
@@ -447,10 +447,10 @@ def test_every_figure_is_there_with_and_without(data, house, variant, monkeypatc
 
 def test_a_file_of_pairs_makes_a_model_of_ones_own(house, tmp_path):
     text = tmp_path / "pairs.tsv"
-    text.write_text("".join(f"{a}\t{b}\n" for a, b in SENTENCES * 5))
+    text.write_text("".join(f"{a}\t{b}\n" for a, b in SENTENCES * 5), encoding="utf-8")
     train_module.train(None, text=text, steps=2)
     assert ask(Run.load(house / "pairs"), text="The cat sleeps.").done
-    text.write_text("no tab here\n")
+    text.write_text("no tab here\n", encoding="utf-8")
     with pytest.raises(BadInput):
         train_module.train(None, text=text, steps=2)
 

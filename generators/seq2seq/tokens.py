@@ -14,7 +14,6 @@ from pathlib import Path
 
 from generators import tokens
 from generators.tokens import END, SPECIALS, Pieces, Vocabulary
-from generators.training import read_json, write_json
 
 START = tokens.TEXT
 """What the writer reads before it has written anything."""
@@ -29,6 +28,7 @@ class Symbols:
 
     def __init__(self, symbols: Sequence[str], file: str = "symbols.json") -> None:
         self.symbols, self.file = list(symbols), file
+        self.spaced = any(symbol.startswith(" ") for symbol in self.symbols)
         self._ids = {symbol: len(SPECIALS) + index for index, symbol in enumerate(self.symbols)}
         longer = sorted((symbol for symbol in self.symbols if len(symbol) > 1), key=len, reverse=True)
         self._pattern = re.compile("|".join([*map(re.escape, longer), "."]), re.DOTALL)
@@ -43,9 +43,13 @@ class Symbols:
     @classmethod
     def load(cls, path: Path) -> Symbols:
         """Raises NotReady if the file is missing or cut short."""
+        from generators.training import read_json  # torch comes with it
+
         return cls(read_json(path)["symbols"], path.name)
 
     def save(self, folder: Path) -> None:
+        from generators.training import write_json
+
         write_json(folder / self.file, {"symbols": self.symbols})
 
     def encode(self, text: str) -> list[int]:
@@ -115,10 +119,9 @@ class Languages:
         return cls.of(pieces)
 
 
-def spaced(vocabulary: Vocabulary, text: str) -> str:
+def spaced(vocabulary: Symbols | Pieces, text: str) -> str:
     """The text as its vocabulary cuts it: with a space before the first word too, where tokens carry the space before them."""
-    carries = not isinstance(vocabulary, Symbols) or any(symbol.startswith(" ") for symbol in vocabulary.symbols)
-    return f" {text}" if carries and text else text
+    return f" {text}" if text and (isinstance(vocabulary, Pieces) or vocabulary.spaced) else text
 
 
 class Reader(tokens.Reader):
