@@ -93,22 +93,33 @@ COUPLET = Variant(
     title={"en": "Couplet", "zh": "对联"},
     icon="🏮",
     placeholder={"en": "A first line in Chinese, five or seven characters", "zh": "上联，五言或七言，如“两个黄鹂鸣翠柳”"},
-    pin=Pin("cross", 0, head=0, query=0),
+    pin=Pin("cross", 0, head=0, query=2),
     tries=(
         Try(
-            question={"en": "Does each character answer the one above it?", "zh": "每个字都对着上句的同一个位置吗？"},
-            look_for={"en": "A bright diagonal.", "zh": "一条亮的对角线。"},
+            question={"en": "Does each character answer the one above it?", "zh": "每个字都对着上句的同一个字吗？"},
+            look_for={
+                "en": "A clean diagonal: 一 (one) gives 93 % to 两 (two), 红 (red) 97 % to 黄 (yellow), 叶 (leaf) 92 % to 鹂 (oriole). "
+                "Nobody told it that the lines of a couplet answer word by word.",
+                "zh": "一条清楚的对角线：“一”把 93% 给“两”，“红”把 97% 给“黄”，“叶”把 92% 给“鹂”。没有人教过它对仗要逐字相对。",
+            },
             request={"prompt": "两个黄鹂鸣翠柳"},
         ),
         Try(
-            question={"en": "And without attention?", "zh": "没有注意力呢？"},
-            look_for={"en": "The line no longer answers word by word.", "zh": "不再逐字相对。"},
-            request={"prompt": "两个黄鹂鸣翠柳", "without": True},
+            question={"en": "What if it may not look at 黄 (yellow)?", "zh": "不许看“黄”会怎样？"},
+            look_for={
+                "en": "The colour 红 is gone and 花 (flower) stands there: that row now looks at 鹂 (66 %). 青, which answers 翠, stays.",
+                "zh": "颜色字“红”没了，换成“花”：这一行改看“鹂”（66%）。对着“翠”的“青”还在。",
+            },
+            request={"prompt": "两个黄鹂鸣翠柳", "edits": [{"action": "hide", "keys": [2]}]},
         ),
         Try(
-            question={"en": "A line of nine?", "zh": "九个字呢？"},
-            look_for={"en": "It learned five and seven only.", "zh": "它只学过五言和七言。"},
-            request={"prompt": "春风又绿江南岸上花"},
+            question={"en": "What does it write when it looks at all characters alike?", "zh": "每个字看得一样多，会写出什么？"},
+            look_for={
+                "en": "Five things in a row, wind, cloud, water, stone, sky (风云水石天): the length holds, but no character answers another. "
+                "With its own weights it wrote 清风竹外闻, “a clear wind, heard beyond the bamboo”.",
+                "zh": "“风云水石天”，五个名词排成一行：字数没错，却不再逐字相对。用它自己的权重，写的是“清风竹外闻”。",
+            },
+            request={"prompt": "明月松间照", "edits": [{"action": "uniform"}]},
         ),
     ),
     language="zh",
@@ -186,10 +197,11 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
     "couplets_zh": {
         "two-orioles": {"text": "两个黄鹂鸣翠柳"},
         "moon-among-the-pines": {"text": "明月松间照"},
-        "falling-leaves": {"text": "无边落木萧萧下", "settings": {"beams": 4}},
-        "wild-fire": {"text": "野火烧不尽"},
-        "spring-wind": {"text": "春风又绿江南岸"},
+        "smoke-over-the-desert": {"text": "大漠孤烟直", "settings": {"beams": 4}},
+        "light-on-the-hills": {"text": "山光悦鸟性"},
         "fine-rain": {"text": "细雨鱼儿出"},
+        "spring-wind": {"text": "春风又绿江南岸"},
+        "april": {"text": "人间四月芳菲尽"},
         "plum-shadows": {"text": "疏影横斜水清浅"},
     },
 }
