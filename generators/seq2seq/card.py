@@ -25,8 +25,8 @@ SOUND = Variant(
         Try(
             question={"en": "What becomes of a letter that is not spoken?", "zh": "不发音的字母会怎样？"},
             look_for={
-                "en": "The first sound, S, gives 97 % to the “s” and passes over the “p”; the “h” is never looked at either.",
-                "zh": "第一个音 S 把 97% 给了“s”，跳过了“p”；“h”也从未被看过。",
+                "en": "The first sound, S, gives 97 % to the “s” and passes over the “p”; the “h” is hardly looked at.",
+                "zh": "第一个音 S 把 97% 给了“s”，跳过了“p”；“h”也几乎没有被看过。",
             },
             request={"prompt": "psychology"},
         ),
@@ -115,7 +115,7 @@ COUPLET = Variant(
         Try(
             question={"en": "What does it write when it looks at all characters alike?", "zh": "每个字看得一样多，会写出什么？"},
             look_for={
-                "en": "Five things in a row, wind, cloud, water, stone, sky (风云水石天): the length holds, but no character answers another. "
+                "en": "Five things in a row, wind, cloud, water, stone, sky (风云水石天): the length holds, but nothing answers. "
                 "With its own weights it wrote 清风竹外闻, “a clear wind, heard beyond the bamboo”.",
                 "zh": "“风云水石天”，五个名词排成一行：字数没错，却不再逐字相对。用它自己的权重，写的是“清风竹外闻”。",
             },
