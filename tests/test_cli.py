@@ -45,9 +45,10 @@ def test_run_prints_one_object(command, tmp_path):
     assert set(result) == {"name", "variant", "seed", "settings", "output", "steps", "attentions", "seconds"}
     trace = Trace.load(place)
     assert result["settings"]["length"] == 6 and result["steps"] == len(trace.steps) and result["output"] == trace.text
-    size = len(trace.tokens) - 1
-    heads = trace.map("self", 0).shape[0]
-    assert result["attentions"] == [{"kind": "self", "layer": 0, "heads": heads, "query": {"tokens": size}, "key": {"tokens": size}}]
+    size = {"tokens": len(trace.tokens) - 1}
+    assert result["attentions"] == [
+        {"kind": kind, "layer": layer, "heads": len(trace.map(kind, layer)), "query": size, "key": size} for kind, layer in trace.maps()
+    ]
 
 
 def test_run_writes_a_picture(command, tmp_path):

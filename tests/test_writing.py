@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import generators
-from generators import tokens
+from generators import tokens, writing
 from generators.base import BadInput, Request
 from generators.edits import Edit
 from generators.prompts import read_prompt
@@ -18,6 +18,14 @@ from generators.writing import KEPT, Writer
 TALE = "Once upon a time there was a cat, who ate a mouse.\nThe mouse said: “Thank you.”\n"
 CHARACTERS = tokens.Characters("，。日月山水")
 WRITERS = [name for name in generators.names() if issubclass(generators.find(name), Writer)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def patience():
+    """No run ends because the machine is busy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing, "SECONDS", float("inf"))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +129,7 @@ def test_an_over_long_prompt_keeps_its_end(run):
 
 
 @pytest.fixture(scope="module")
-def long_run(run):
+def long_run(run, patience):
     """A prompt longer than KEPT keys where the writer takes one, and a run that goes on to its cap."""
     request = ask(run, "long ago " * 200, settings={"length": run.longest})
     return request, run.trace(replace(request, forced=tuple(run.vocabulary.encode("so ") * 500)))
