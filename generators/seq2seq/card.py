@@ -84,6 +84,20 @@ FRENCH = Variant(
             },
             request={"prompt": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
         ),
+        Try(
+            question={"en": "What does one vector forget of a long sentence?", "zh": "一个向量会忘掉长句里的什么？"},
+            look_for={
+                "en": "Without attention the sister becomes a second brother and the cat is gone: "
+                "“Mon frère et mon frère et jouent au jardin avec le chien.” With it, both sister and cat are there.",
+                "zh": "没有注意力，妹妹成了第二个兄弟，猫不见了：“Mon frère et mon frère et jouent au jardin avec le chien.”"
+                "带上注意力，妹妹和猫都在。",
+            },
+            request={
+                "prompt": "My brother and my sister are playing in the garden with the dog and the cat.",
+                "settings": {"beams": 4},
+                "without": True,
+            },
+        ),
     ),
     language="fr",
 )
@@ -192,7 +206,7 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
         "the-watch": {"text": "My father gave me this watch when I was ten years old.", "settings": {"beams": 4}},
         "the-white-house": {"text": "The white house is very big.", "settings": {"beams": 4}},
         "a-house-near-the-sea": {"text": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
-        "not-with-her": {"text": "He doesn't want to go with her."},
+        "dog-and-cat": {"text": "My brother and my sister are playing in the garden with the dog and the cat.", "settings": {"beams": 4}},
     },
     "couplets_zh": {
         "two-orioles": {"text": "两个黄鹂鸣翠柳"},
