@@ -258,7 +258,8 @@ LENGTHS = {
 }
 """Kind → (from, to) of the lengths of sources that are judged together: letters, words, characters."""
 
-Measure = Callable[[Sequence[Pair], Sequence[str]], float]
+LONG = 9
+"""Words of a source from which on it counts as long."""
 
 
 def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
@@ -266,28 +267,33 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
 
     All figures are of what beam search with 4 beams writes, but for bits_per_char, which is −Σ log₂ p of the references. Every
     reference of a source counts as right. word_error: share of words with any wrong phoneme. phoneme_error: edits to the nearest
-    reference, by its phonemes. bleu: sacreBLEU. same_length: share of lines as long as the first; copied: share of their characters
-    that stand in the first. NAME_len_FROM_TO: of the sources of these lengths.
+    reference, by its phonemes. bleu: sacreBLEU; bleu_long: of sources of 9 words and more. same_length: share of lines as long as
+    the first; copied: share of their characters that stand in the first. NAME_len_FROM_TO: of the sources of these lengths.
     """
-    run, _ = _run(variant)
+    run, variant = _run(variant)
     kind = run.languages.kind
-    pairs = read_pairs(_run(variant)[1], data)[:limit]
-    measures = _measures(run)
+    pairs = read_pairs(variant, data)[:limit]
     written = {each: translate(run, run.model(each), [pair.source for pair in pairs]) for each in (True, False) if run.has(each)}
     found = {}
-    for name, (unit, better, by_length) in measures.items():
-        spans: list[tuple[int, int | None]] = [*LENGTHS[kind]] if by_length else []
-        for span in (None, *spans):
-            chosen = [index for index, pair in enumerate(pairs) if span is None or _within(length_of(pair.source, kind), span)]
+    for name, (unit, better, by_length) in _measures(run).items():
+        for label, span in _spans(name, kind, by_length).items():
+            chosen = [index for index, pair in enumerate(pairs) if _within(length_of(pair.source, kind), span)]
             if not chosen:
                 continue
-            label = name if span is None else f"{name}_len_{span[0]}_{span[1] or 'up'}"
             values = {
                 each: _measure(name, run.model(each), run, [pairs[index] for index in chosen], [texts[index] for index in chosen])
                 for each, texts in written.items()
             }
             found[label] = {"with": values.get(True), "without": values.get(False), "unit": unit, "better": better, "n": len(chosen)}
     return found
+
+
+def _spans(name: str, kind: str, by_length: bool) -> dict[str, tuple[int, int | None]]:
+    """Name of a figure → (from, to) of the lengths that it judges."""
+    spans: dict[str, tuple[int, int | None]] = {name: (0, None)}
+    if by_length:
+        spans |= {f"{name}_len_{start}_{end or 'up'}": (start, end) for start, end in LENGTHS[kind]}
+    return spans | ({f"{name}_long": (LONG, None)} if kind == "sentence" else {})
 
 
 def _measures(run: Run) -> dict[str, tuple[str, str, bool]]:
