@@ -15,6 +15,7 @@ import generators
 from generators.metrics import mean_and_spread
 from page import shelf
 from page.controls import LANGUAGES, strings
+from page.wire import BY_LENGTH
 
 LESSONS = Path(__file__).parent.parent / "assets" / "lessons"
 FIGURES = "[figures]"
@@ -34,7 +35,7 @@ def lesson(language: str) -> str:
 
 
 def figures(language: str) -> str:
-    """A Markdown table of every figure that a model card holds: with attention, without."""
+    """A Markdown table of the figures that the model cards hold: with attention, without. Those by length are drawn beside a run."""
     words = strings()[language]
     rows = [row for card in generators.cards() for variant in card.variants for row in _rows(card.name, variant.name, language)]
     if not rows:
@@ -45,7 +46,8 @@ def figures(language: str) -> str:
 
 def _rows(name: str, variant: str, language: str) -> list[list[str]]:
     metrics = shelf.figures(name, variant).get("metrics", {})
-    return [_row(f"`{name}/{variant}`", metric, each, strings()[language]) for metric, each in metrics.items() if isinstance(each, dict)]
+    kept = {metric: each for metric, each in metrics.items() if isinstance(each, dict) and not BY_LENGTH.fullmatch(metric)}
+    return [_row(f"`{name}/{variant}`", metric, each, strings()[language]) for metric, each in kept.items()]
 
 
 def _row(model: str, metric: str, given: dict[str, Any], words: Any) -> list[str]:
