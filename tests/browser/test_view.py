@@ -211,7 +211,9 @@ def test_both_texts_by_keyboard(show: Any) -> None:
     expect(sentence(page)).to_contain_text("“cat” was looked at")
     page.keyboard.press("ArrowDown")
     expect(sentence(page)).to_contain_text("Choosing “")
+    before = str(root(page).get_attribute("data-pin"))
     page.keyboard.press("Enter")
+    expect(root(page)).not_to_have_attribute("data-pin", before)  # it shows with the next paint
     pinned = int(str(root(page).get_attribute("data-pin")))
     page.keyboard.press("]")
     expect(root(page)).to_have_attribute("data-pin", str(pinned + 1))
