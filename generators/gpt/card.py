@@ -135,7 +135,6 @@ EXAMPLES: dict[str, dict[str, Mapping[str, Any]]] = {
             "seed": 2,
             "settings": {"temperature": 0.5, "length": 90, "start": "title"},
         },
-        "a-gold-ring": {"text": "Once upon a time", "seed": 1, "settings": {"temperature": 0.6, "length": 110}},
     },
     "poems_zh": {
         "spring-wind": {"seed": 2, "settings": {"form": "7", "temperature": 0.7}},
