@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 import generators
 from generators import tokens, training
 from generators.base import BadInput
-from generators.corpus import POEMS, Corpus, corpus_of, learn_vocabulary, nats
+from generators.corpus import POEMS, Corpus, corpus_of, learn_vocabulary
 from generators.data import read_poems, read_tales, read_text
 from generators.training import Clock, Keeper, read_json, read_weights, say, write_card, write_weights
 
@@ -58,7 +58,7 @@ class Plan(ABC):
     """One training: what learns from what, for how long, and where it goes."""
 
     recipe: Any
-    corpus: Any  # a Corpus, unless `rows` and `validate` are the generator's own
+    corpus: Any  # a Corpus, unless `rows` is the generator's own
     vocabulary: Any
     out: Path
     attention: bool = True
@@ -70,6 +70,7 @@ class Plan(ABC):
     files: ClassVar[Mapping[bool, str]] = {True: "weights", False: "without"}  # attention → the file of weights
     warmup: ClassVar[int] = 100  # steps
     lowest: ClassVar[float] = 0.05  # share of the learning rate that is left at the end
+    checked: ClassVar[int] = 100  # validation rows that a line of progress tells of
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -84,8 +85,8 @@ class Plan(ABC):
         """Mean loss of a batch, ready for backward()."""
 
     @abstractmethod
-    def logits_of(self, model: Any) -> Callable[[Tensor], Tensor]:
-        """Token ids (B, T) → logits (B, T, N)."""
+    def nats(self, model: Any, rows: Sequence[Any]) -> tuple[float, int]:
+        """(−Σ ln p over all predicted tokens of the rows, their number), by a model in evaluation mode."""
 
     @abstractmethod
     def write_files(self) -> None:
@@ -171,12 +172,12 @@ class Plan(ABC):
             say(f"learning rate {rate:g}: validation loss {losses[rate]:.4f}")
         return min(losses, key=losses.__getitem__) if losses else rates[0]
 
-    def validate(self, model: Any, most: int = 100) -> float:
-        """Nats per token on at most that many of the validation rows."""
-        rows = self.corpus.validation
+    def validate(self, model: Any, most: int | None = None) -> float:
+        """Nats per token on at most that many of the validation rows, `checked` of them unless told."""
+        rows, most = self.corpus.validation, most or self.checked
         before = model.training
         model.eval()
-        total, count = nats(self.logits_of(model), rows[:: max(1, len(rows) // most)][:most], training.device())
+        total, count = self.nats(model, rows[:: max(1, len(rows) // most)][:most])
         model.train(before)
         return total / max(1, count)
 
@@ -278,10 +279,10 @@ class Command:
             return f"{sum(len(read_poems(self.data, name)) for name in POEMS):,} poems"
         return f"{len(read_tales(self.data)):,} tales"
 
-    def announce(self, recipe: Recipe, minutes: float | None, steps: int | None) -> None:
-        """Say what would be done."""
+    def announce(self, amount: str, recipe: Timed, minutes: float | None, steps: int | None) -> None:
+        """Say what would be done. amount: how much there is to learn from."""
         length = f"{steps:,} steps" if steps else f"{minutes or recipe.minutes:g} minutes"
-        say(f"{self.variant}: {self.amount()}; would learn for {length} into {self.out}")
+        say(f"{self.variant}: {amount}; would learn for {length} into {self.out}")
 
     def material(self, recipe: Recipe) -> tuple[tokens.Vocabulary, Corpus]:
         """Vocabulary, of the model to start from or learned, and what is read with it."""

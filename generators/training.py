@@ -180,6 +180,14 @@ def write_card(folder: Path, **facts: Any) -> None:
     write_json(path, {**known, **facts})
 
 
+def adamw(model: nn.Module) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter 2019); matrices decay, biases and norms do not."""
+    matrices = [weight for weight in model.parameters() if weight.dim() > 1]
+    vectors = [weight for weight in model.parameters() if weight.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), fused=True)
+
+
 IGNORED = -100
 """A target where nothing is predicted."""
 

@@ -5,7 +5,7 @@ Matrices of the stack learn by Muon, all else by AdamW. Letters: B rows of a bat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from transformers import GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
 import generators
 from generators import learning, tokens, training
-from generators.corpus import Row, Verse, collate
+from generators.corpus import Row, Verse, collate, nats
 from generators.gpt import Run
 from generators.gpt.card import EXAMPLES
 from generators.gpt.model import fill, new_config, new_model, new_twin
@@ -90,8 +90,8 @@ class Plan(learning.Plan):
         loss: Tensor = DenseLoss.apply(features.flatten(0, 1), model.lm_head.weight, None, targets.flatten())
         return loss
 
-    def logits_of(self, model: Qwen3ForCausalLM) -> Callable[[Tensor], Tensor]:
-        return _logits_of(model)
+    def nats(self, model: Qwen3ForCausalLM, rows: Sequence[Row]) -> tuple[float, int]:
+        return nats(_logits_of(model), rows, next(model.parameters()).device)
 
     def state_of(self, model: nn.Module) -> Mapping[str, Tensor]:
         """All but the output layer's, which are the embedding's."""
@@ -136,7 +136,7 @@ def train(
     if command.start is not None:
         recipe = _as_built(recipe, read_json(command.start / "config.json"))
     if dry_run:
-        command.announce(recipe, minutes, steps)
+        command.announce(command.amount(), recipe, minutes, steps)
         return
     vocabulary, corpus = command.material(recipe)
     minutes, steps = command.length(recipe, minutes, steps, attention)
@@ -149,8 +149,9 @@ def train(
 def finish(variant: str) -> None:
     """What ships beside trained weights: stored examples, one example while it learned, what the heads do."""
     folder = ASSETS / variant
-    record(Run.load(folder), variant, EXAMPLES[variant], folder, learning.ROOT / "runs" / "gpt" / variant / "model" / "snapshots")
-    write_roles(Run.load(folder), variant, folder)
+    run = Run.load(folder)
+    record(run, variant, EXAMPLES[variant], folder, learning.ROOT / "runs" / "gpt" / variant / "model" / "snapshots")
+    write_roles(run, variant, folder)
 
 
 def _as_built(recipe: Recipe, config: Mapping[str, Any]) -> Recipe:

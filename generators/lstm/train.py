@@ -22,7 +22,7 @@ from generators.lstm.card import EXAMPLES
 from generators.lstm.model import AttentionModel
 from generators.recording import record
 from generators.scoring import Scorer, quatrains
-from generators.training import Clock, DenseLoss, read_json, read_weights, say, write_card, write_json, write_weights
+from generators.training import Clock, DenseLoss, adamw, read_json, read_weights, say, write_card, write_json, write_weights
 
 ASSETS = learning.ROOT / "assets" / "lstm"
 
@@ -97,11 +97,7 @@ class Plan(learning.Plan):
         return AttentionModel(**self.config, dropout=self.recipe.dropout, attention=self.attention)
 
     def new_optimizers(self, model: AttentionModel) -> dict[str, torch.optim.Optimizer]:
-        """AdamW; matrices decay, biases and norms do not."""
-        matrices = [weight for weight in model.parameters() if weight.dim() > 1]
-        vectors = [weight for weight in model.parameters() if weight.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
-        return {"adamw": torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), fused=True)}
+        return {"adamw": adamw(model)}
 
     def loss(self, model: AttentionModel, rows: list[Row]) -> Tensor:
         inputs, targets = collate(rows, next(model.parameters()).device)
@@ -110,8 +106,8 @@ class Plan(learning.Plan):
         loss: Tensor = DenseLoss.apply(features.flatten(0, 1), model.embedding.weight, model.bias, targets.flatten())
         return loss
 
-    def logits_of(self, model: AttentionModel) -> Callable[[Tensor], Tensor]:
-        return _logits_of(model)
+    def nats(self, model: AttentionModel, rows: Sequence[Row]) -> tuple[float, int]:
+        return nats(_logits_of(model), rows, next(model.parameters()).device)
 
     def write_files(self) -> None:
         self.vocabulary.save(self.out)
@@ -142,7 +138,7 @@ def train(
         sizes = read_json(command.start / "config.json")["model"]
         recipe = replace(recipe, **{name: sizes[name] for name in ("embedding_dim", "lstm_units", "attention_heads")})
     if dry_run:
-        command.announce(recipe, minutes, steps)
+        command.announce(command.amount(), recipe, minutes, steps)
         return
     vocabulary, corpus = command.material(recipe)
     minutes, steps = command.length(recipe, minutes, steps, attention)

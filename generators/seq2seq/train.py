@@ -6,7 +6,7 @@ Letters: B rows of a batch, K source tokens, T target tokens, E embedding, N tar
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from generators.seq2seq.corpus import Corpus, Row, collate, corpus_of, learn_lan
 from generators.seq2seq.model import EncoderDecoder
 from generators.seq2seq.search import beam_search
 from generators.seq2seq.tokens import Languages, decode
-from generators.training import IGNORED, DenseLoss, read_json, say, write_card, write_json
+from generators.training import IGNORED, DenseLoss, adamw, read_json, write_card, write_json
 
 ASSETS = learning.ROOT / "assets" / "seq2seq"
 BEAMS = 4
@@ -64,6 +64,7 @@ class Plan(learning.Plan):
 
     generator = "seq2seq"
     lowest = 0.01
+    checked = 400
 
     vocabulary: Languages
 
@@ -87,11 +88,7 @@ class Plan(learning.Plan):
         return EncoderDecoder(**self.config, dropout=self.recipe.dropout, attention=self.attention)
 
     def new_optimizers(self, model: EncoderDecoder) -> dict[str, torch.optim.Optimizer]:
-        """AdamW; matrices decay, biases do not."""
-        matrices = [weight for weight in model.parameters() if weight.dim() > 1]
-        vectors = [weight for weight in model.parameters() if weight.dim() <= 1]
-        groups = [{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}]
-        return {"adamw": torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, 0.98), fused=True)}
+        return {"adamw": adamw(model)}
 
     def rows(self, step: int, expected: int) -> list[Row]:
         """The rows depend on the step only: every pair once in each round."""
@@ -107,13 +104,8 @@ class Plan(learning.Plan):
         loss: Tensor = DenseLoss.apply(features.flatten(0, 1), model.words.weight, model.bias, targets.flatten(), smoothing)
         return loss
 
-    def validate(self, model: EncoderDecoder, most: int = 400) -> float:
-        rows = self.corpus.validation
-        total, count = nats(model, rows[:: max(1, len(rows) // most)][:most])
-        return total / max(1, count)
-
-    def logits_of(self, model: EncoderDecoder) -> Callable[[Tensor], Tensor]:
-        raise NotImplementedError("a translator predicts from two texts: see `validate`")
+    def nats(self, model: EncoderDecoder, rows: Sequence[Row]) -> tuple[float, int]:
+        return nats(model, rows)
 
     def write_files(self) -> None:
         self.vocabulary.save(self.out)
@@ -161,8 +153,7 @@ def train(
         recipe = _as_built(recipe, read_json(command.start / "config.json")["model"])
     pairs = read_pairs_file(text) if text is not None else read_pairs(command.variant, data or Path())
     if dry_run:
-        length = f"{steps:,} steps" if steps else f"{minutes or recipe.minutes:g} minutes"
-        say(f"{command.variant}: {len(pairs):,} sources; would learn for {length} into {command.out}")
+        command.announce(f"{len(pairs):,} sources", recipe, minutes, steps)
         return
     kind = "" if text is not None else command.variant
     languages = Languages.load(command.start) if command.start else learn_languages(kind, pairs, recipe.vocabulary)
