@@ -1,6 +1,7 @@
 """What every training shares: seed, device, precision, schedule, averaged weights, resuming, files.
 
-The same command trains on a CPU and on a GPU. Weights lie on disk in float16 (safetensors) and in memory in float32.
+The same command trains on a CPU and on a GPU. Weights lie on disk in float16 or eight bits
+(safetensors) and in memory in float32.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,26 +137,65 @@ def load_state(path: Path) -> dict[str, Any]:
     return things
 
 
-def write_weights(path: Path, state_dict: Mapping[str, Tensor], half: bool = True, metadata: dict[str, str] | None = None) -> None:
-    """Weights as safetensors, floating point ones in float16 unless `half` is False. metadata: of the file's header."""
+LARGE = 4096
+"""Numbers of a matrix from which on eight bits each pay."""
+
+
+def write_weights(
+    path: Path,
+    state_dict: Mapping[str, Tensor],
+    *,
+    bits: int = 16,
+    whole: Collection[str] = (),
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Weights as safetensors, floating point ones in float16, or as they are where `bits` is 32.
+
+    bits 8: matrices and kernels of LARGE and more become int8, rounded to whole multiples of one float16 for each of their rows (the
+    first axis: a layer's outputs), kept beside as NAME.scale. A number is then off by half a scale at most: 1/254 of its row's largest.
+    whole: names that stay in float16 all the same. metadata: of the file's header.
+    """
     kept = {}
     for name, weight in state_dict.items():
         weight = weight.detach().cpu()
-        kept[name] = (weight.half() if half and weight.is_floating_point() else weight).contiguous().clone()
+        if bits == 8 and weight.is_floating_point() and weight.dim() > 1 and weight.numel() >= LARGE and name not in whole:
+            kept[name], kept[f"{name}.scale"] = _rounded(weight.float())
+        else:
+            kept[name] = (weight.half() if bits < 32 and weight.is_floating_point() else weight).contiguous().clone()
     write_bytes(path, save(kept, metadata))
 
 
+def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """(O, …) as int8 (O, …) times float16 (O,). The scales are rounded up, so that no number lies beyond ±127 of them."""
+    rows = weight.flatten(1)
+    exact = rows.abs().amax(1) / 127
+    scale = exact.half()
+    scale = torch.where(scale < exact, torch.nextafter(scale, scale.new_tensor(math.inf)), scale)
+    steps = rows / scale.float().clamp(min=2**-24)[:, None]  # float16's smallest: a row of zeros stays one
+    return steps.round().to(torch.int8).view(weight.shape), scale
+
+
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Weights in float32. Raises NotReady if the file is missing or cut short."""
+    """Weights in float32, whatever they lie on disk as. Raises NotReady if the file is missing, cut short or without its scales."""
     if not path.is_file():
         raise NotReady(f"The weights {path.parent.name}/{path.name} are missing.", f"缺少权重文件 {path.parent.name}/{path.name}。")
     try:
         kept = load_file(path)
-    except (SafetensorError, OSError, ValueError):
+        scales = {name: kept.pop(f"{name}.scale") for name in [*kept] if kept[name].dtype == torch.int8}
+        return {name: _read(weight, scales.get(name)) for name, weight in kept.items()}
+    except (SafetensorError, OSError, ValueError, KeyError):
         raise NotReady(
             f"The weights {path.parent.name}/{path.name} are damaged.", f"权重文件 {path.parent.name}/{path.name} 已损坏。"
         ) from None
-    return {name: weight.float() if weight.is_floating_point() else weight for name, weight in kept.items()}
+
+
+def _read(weight: Tensor, scale: Tensor | None) -> Tensor:
+    """A weight as the model takes it. Raises ValueError if a scale is not one number a row."""
+    if scale is None:
+        return weight.float() if weight.is_floating_point() else weight
+    if scale.shape != weight.shape[:1]:
+        raise ValueError(f"scales of {tuple(weight.shape)} have shape {tuple(scale.shape)}")
+    return weight.float().mul_(scale.float().view(-1, *[1] * (weight.dim() - 1)))
 
 
 def write_json(path: Path, content: Any) -> None:

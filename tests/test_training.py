@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from generators.base import NotReady
@@ -85,16 +86,63 @@ def test_weights_are_half_on_disk_and_single_in_memory(tmp_path):
     read = read_weights(path)
     assert read["a"].dtype == torch.float32 and torch.equal(read["a"], tied.half().float())
     assert read["count"].item() == 3 and read["count"].dtype == torch.int64
-    write_weights(path, {"a": tied}, half=False)
+    write_weights(path, {"a": tied}, bits=32)
     assert torch.equal(read_weights(path)["a"], tied)
 
 
-@pytest.mark.parametrize("kept", [0, 5, 60])
-def test_weights_missing_or_cut_short_are_one_sentence(tmp_path, kept):
+def test_large_matrices_take_eight_bits_and_are_off_by_half_a_step_at_most(tmp_path):
+    seed(0)
+    state = {
+        "matrix": torch.randn(64, 100) * torch.logspace(-4, 2, 64)[:, None],
+        "kernel": torch.randn(32, 16, 3, 3),
+        "embedding": torch.randn(100, 64),
+        "small": torch.randn(8, 8),
+        "vector": torch.randn(9000),
+        "norm.scale": torch.randn(8),
+        "count": torch.tensor(3),
+    }
+    path = tmp_path / "weights.safetensors"
+    write_weights(path, state, bits=8, whole=["embedding"])
+    on_disk, read = load_file(path), read_weights(path)
+    assert {name for name, weight in on_disk.items() if weight.dtype == torch.int8} == {"matrix", "kernel"}
+    assert set(on_disk) - set(state) == {"matrix.scale", "kernel.scale"} and set(read) == set(state)
+    for name in ("matrix", "kernel"):
+        rows, found = state[name].flatten(1), read[name].flatten(1)
+        assert read[name].dtype == torch.float32 and read[name].shape == state[name].shape
+        largest = rows.abs().amax(1, keepdim=True)
+        assert ((found - rows).abs() <= largest / 254 * (1 + 2**-9) + 2**-24).all(), "half a scale, which is rounded up to float16"
+    for name in ("embedding", "small", "vector", "norm.scale"):
+        assert torch.equal(read[name], state[name].half().float())
+    again = tmp_path / "again.safetensors"
+    write_weights(again, read, bits=8, whole=["embedding"])
+    assert torch.allclose(read_weights(again)["matrix"], read["matrix"], rtol=0.02), "written once more it hardly changes"
+
+
+def test_rows_of_zeros_and_of_next_to_nothing_can_be_kept_in_eight_bits(tmp_path):
+    weight = torch.zeros(3, 4096)
+    weight[1], weight[2] = 1e-9, -1e-6
+    write_weights(tmp_path / "weights.safetensors", {"a": weight}, bits=8)
+    assert torch.allclose(read_weights(tmp_path / "weights.safetensors")["a"], weight, rtol=0, atol=2**-24)
+
+
+@pytest.mark.parametrize("lost", ["scale", "shape"])
+def test_eight_bits_without_their_scales_are_damaged_weights(tmp_path, lost):
+    path = tmp_path / "model" / "weights.safetensors"
+    write_weights(path, {"a": torch.ones(64, 64)}, bits=8)
+    kept = load_file(path)
+    scale = kept.pop("a.scale")
+    save_file(kept if lost == "scale" else kept | {"a.scale": scale[1:]}, path)
+    with pytest.raises(NotReady, match="damaged"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("kept", [0, 5, 60, 2000])
+def test_weights_missing_or_cut_short_are_one_sentence(tmp_path, kept, bits):
     path = tmp_path / "model" / "weights.safetensors"
     with pytest.raises(NotReady, match="missing"):
         read_weights(path)
-    write_weights(path, {"a": torch.ones(4, 4)})
+    write_weights(path, {"a": torch.ones(64, 64)}, bits=bits)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(NotReady, match="damaged") as refusal:
         read_weights(path)
