@@ -113,9 +113,6 @@ def test_large_matrices_take_eight_bits_and_are_off_by_half_a_step_at_most(tmp_p
         assert ((found - rows).abs() <= largest / 254 * (1 + 2**-9) + 2**-24).all(), "half a scale, which is rounded up to float16"
     for name in ("embedding", "small", "vector", "norm.scale"):
         assert torch.equal(read[name], state[name].half().float())
-    again = tmp_path / "again.safetensors"
-    write_weights(again, read, bits=8, whole=["embedding"])
-    assert torch.allclose(read_weights(again)["matrix"], read["matrix"], rtol=0.02), "written once more it hardly changes"
 
 
 def test_rows_of_zeros_and_of_next_to_nothing_can_be_kept_in_eight_bits(tmp_path):
