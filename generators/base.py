@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -22,6 +22,8 @@ from generators.edits import Edit, EditError, Kind, read_edits
 from generators.trace import Detail, Step, Trace, Words
 
 HIGHEST_SEED = 2**32 - 1
+LONGEST_WORD = 40  # characters of a setting that is a word
+FURTHEST = 8.0  # that a number of a code may be shifted
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)  # "Nan" and "inf" are names
 
 
@@ -45,12 +47,12 @@ class NotReady(RuntimeError):
 class Setting:
     """A number or a choice that the visitor may set; controls, checks and documentation come from it.
 
-    kind "float" and "int" have low, high and step, "choice" has choices (value → words).
-    variants: those it is for; empty is all.
+    kind "float" and "int" have low, high and step, "choice" has choices (value → words), "word" is a short text.
+    variants: those it is for; empty is all. live: a slider that stands under the prompt and answers while it is dragged.
     """
 
     name: str
-    kind: Literal["float", "int", "choice"]
+    kind: Literal["float", "int", "choice", "word"]
     default: float | int | str
     label: Words
     help: Words
@@ -59,9 +61,17 @@ class Setting:
     step: float = 1
     choices: Mapping[str, Words] = field(default_factory=dict)
     variants: tuple[str, ...] = ()
+    live: bool = False
 
     def check(self, given: Any) -> float | int | str:
         """The value in its type. Raises BadInput if it is not one of the setting's."""
+        if self.kind == "word":
+            if not isinstance(given, (str, int)) or isinstance(given, bool) or len(str(given)) > LONGEST_WORD:
+                raise BadInput(
+                    f"{self.label['en']} is a text of at most {LONGEST_WORD} characters.",
+                    f"“{self.label['zh']}”应是不超过 {LONGEST_WORD} 个字符的文字。",
+                )
+            return str(given)
         if self.kind == "choice":
             if str(given) not in self.choices:
                 raise BadInput(
@@ -105,7 +115,11 @@ class Try:
 
 @dataclass(frozen=True)
 class Variant:
-    """One trained model of a generator. title: on the chip, one word. placeholder: in the empty prompt field."""
+    """One trained model of a generator. title: on the chip, one word. placeholder: in the empty prompt field.
+
+    size: pixels a side of the picture that it takes or makes. grid: cells a side of which any may be rubbed out; 0 where none may.
+    axes: how many numbers of its code may be shifted, the most telling first.
+    """
 
     name: str
     title: Words
@@ -115,6 +129,9 @@ class Variant:
     tries: tuple[Try, ...] = ()
     language: str = "en"  # of the text that it writes
     like: str = ""  # a visitor's own model takes the settings of this variant
+    size: int = 0
+    grid: int = 0
+    axes: int = 0
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,8 @@ class Card:
     name: the folder's. accepts: of "text", "picture", "seed" (a picture generator's prompt is a word whose hash is the seed).
     produces: "text" or "picture". anatomy: the network's parts in order; attention's part is marked True.
     network: its short name, before the chips of its variants. twin: whether `without` ships. claim: what the paper says of the figures
-    by length in card.json (`NAME_len_FROM_TO`), beside which the page draws them.
+    by length in card.json (`NAME_len_FROM_TO`), beside which the page draws them. gallery: whether it makes many pictures at one go
+    (`Generator.sheet`). headline: the metrics that are said under what it made.
     """
 
     name: str
@@ -138,6 +156,8 @@ class Card:
     twin: bool = True
     claim: Words | None = None
     network: Words | None = None
+    gallery: bool = False
+    headline: tuple[str, ...] = ()
 
     @property
     def default(self) -> str:
@@ -188,6 +208,8 @@ def read_seed(given: Any) -> int:
 class Request:
     """What a visitor asks for, checked: `Request.check` makes one from anything.
 
+    picture: (S, S, 3) uint8, as the model sees it; None: none was given. hidden: cells of it that are rubbed out, by number.
+    code: axis → shift of that number of the code.
     forced: ids of tokens that must be chosen first, one a step (branches, replays).
     attention: False runs the twin without attention.
     pin: absolute query position whose details are wanted (a replay): its step carries `Step.details`.
@@ -197,8 +219,8 @@ class Request:
     variant: str
     text: str = ""
     picture: np.ndarray | None = None
-    mask: np.ndarray | None = None
-    code: np.ndarray | None = None
+    hidden: tuple[int, ...] = ()
+    code: Mapping[int, float] = field(default_factory=dict)
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     edits: tuple[Edit, ...] = ()
@@ -219,9 +241,16 @@ class Request:
         edits: Any = None,
         forced: Any = (),
         attention: bool = True,
+        picture: Any = None,
+        hidden: Any = (),
+        code: Any = None,
     ) -> Request:
-        """A request that the generator can run. Raises BadInput, one sentence for what is wrong."""
-        name = card.variant(variant).name
+        """A request that the generator can run. picture: a file's bytes, a data URL or an array, of any size.
+
+        Raises BadInput, one sentence for what is wrong.
+        """
+        known = card.variant(variant)
+        name = known.name
         if not isinstance(text, str):
             raise BadInput("The prompt is a text.", "提示应是文字。")
         try:
@@ -240,11 +269,14 @@ class Request:
             edits=read,
             forced=tuple(forced[:100_000]),
             attention=bool(attention),
+            picture=_picture(card, known, picture),
+            hidden=_hidden(card, known, hidden),
+            code=_code(card, known, code),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON types, without pictures: what a link or a stored run carries."""
-        return {
+        """As JSON types: what a stored run carries. A picture is the data URL of its PNG."""
+        given: dict[str, Any] = {
             "variant": self.variant,
             "text": self.text,
             "seed": self.seed,
@@ -253,6 +285,15 @@ class Request:
             "forced": list(self.forced),
             "attention": self.attention,
         }
+        if self.picture is not None:
+            from generators.pictures import to_png
+
+            given["picture"] = to_png(self.picture)
+        if self.hidden:
+            given["hidden"] = list(self.hidden)
+        if self.code:
+            given["code"] = {str(axis): shift for axis, shift in self.code.items()}
+        return given
 
     @classmethod
     def from_dict(cls, card: Card, given: Mapping[str, Any]) -> Request:
@@ -260,7 +301,51 @@ class Request:
         return cls.check(card, **{name: given[name] for name in given if name in _LINKED})
 
 
-_LINKED = ("variant", "text", "seed", "settings", "edits", "forced", "attention")
+_LINKED = ("variant", "text", "seed", "settings", "edits", "forced", "attention", "picture", "hidden", "code")
+
+
+def _picture(card: Card, variant: Variant, given: Any) -> np.ndarray | None:
+    if given is None or (isinstance(given, (str, bytes)) and not given):
+        return None
+    if "picture" not in card.accepts:
+        raise BadInput(f"{card.name} takes no picture.", f"{card.name} 不接受图片。")
+    from generators.pictures import read_picture  # which needs Pillow: a writer's page need not wait for it
+
+    return read_picture(given, variant.size)
+
+
+def _hidden(card: Card, variant: Variant, given: Any) -> tuple[int, ...]:
+    if given is None or (isinstance(given, (list, tuple)) and not given):
+        return ()
+    if not variant.grid:
+        raise BadInput(f"Nothing can be rubbed out of a picture of {card.name}.", f"{card.name} 的图片不能擦除。")
+    cells = variant.grid**2
+    if not isinstance(given, (list, tuple)) or not all(isinstance(i, int) and not isinstance(i, bool) and 0 <= i < cells for i in given):
+        raise BadInput(f"Hidden cells are numbers from 0 to {cells - 1}.", f"擦除的格子应是 0 到 {cells - 1} 的编号。")
+    if len(set(given)) == cells:
+        raise BadInput("Leave some of the picture to see.", "请留一部分图片可见。")
+    return tuple(sorted(set(given)))
+
+
+def _code(card: Card, variant: Variant, given: Any) -> dict[int, float]:
+    if given is None or (isinstance(given, Mapping) and not given):
+        return {}
+    if not variant.axes:
+        raise BadInput(f"{card.name} has no code that can be shifted.", f"{card.name} 没有可以移动的编码。")
+    wrong = BadInput(
+        f"A code is shifted by axis, 0 to {variant.axes - 1}, each by {-FURTHEST:g} to {FURTHEST:g}.",
+        f"编码按轴移动：轴 0 到 {variant.axes - 1}，幅度 {-FURTHEST:g} 到 {FURTHEST:g}。",
+    )
+    if not isinstance(given, Mapping) or len(given) > variant.axes:
+        raise wrong
+    shifts: dict[int, float] = {}
+    for axis, shift in given.items():
+        number = isinstance(shift, (int, float)) and not isinstance(shift, bool) and -FURTHEST <= shift <= FURTHEST
+        if isinstance(axis, bool) or not str(axis).isdecimal() or len(str(axis)) > 4 or int(axis) >= variant.axes or not number:
+            raise wrong
+        if shift:
+            shifts[int(axis)] = float(shift)
+    return dict(sorted(shifts.items()))
 
 
 class Generator(ABC):
@@ -281,6 +366,17 @@ class Generator(ABC):
     @abstractmethod
     def generate(self, request: Request) -> Iterator[Step]:
         """Make text or a picture, step by step. Same request, same steps. Raises BadInput before the first step."""
+
+    def sheet(self, request: Request, seeds: Sequence[int]) -> np.ndarray:
+        """Pictures of many seeds at one go, unwatched: (len(seeds), S, S, 3) uint8. Raises BadInput where it can make only one."""
+        raise BadInput(f"{self.card.name} makes one picture at a time.", f"{self.card.name} 一次只生成一张图片。")
+
+    def picture(self, request: Request) -> np.ndarray:
+        """The picture of a request, unwatched and as fast as it can be: (S, S, 3) uint8. Raises BadInput where it makes none."""
+        made = self.trace(replace(request, watched=False)).picture
+        if made is None:
+            raise BadInput(f"{self.card.name} makes no pictures.", f"{self.card.name} 不生成图片。")
+        return made
 
     def forecast(self, request: Request) -> tuple[Words, ...]:
         """Sentences for the visitor before a run begins that takes unusually much: tokens, seconds, megabytes. Mostly none."""

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+from zipfile import BadZipFile
+
+import numpy as np
 
 from generators.base import BadInput
 
@@ -177,3 +180,30 @@ def _gathered(rows: Iterable[tuple[str, str]]) -> list[Pair]:
     for source, target in rows:
         targets.setdefault(source, {})[target] = None
     return [Pair(source, tuple(each)) for source, each in targets.items()]
+
+
+@dataclass(frozen=True)
+class Avatars:
+    """Drawn faces. images: (M, S, S, 3) uint8. attributes: of each face, part → which one, as {"hair": "braids", …}."""
+
+    images: np.ndarray
+    attributes: tuple[dict[str, str], ...]
+
+
+def read_avatars(folder: Path, style: str) -> Avatars:
+    """`avatars/STYLE.npz` and `avatars/STYLE.jsonl`, STYLE as "bigSmile64"."""
+    with _opened(folder / "avatars" / f"{style}.jsonl") as file:
+        attributes = tuple(json.loads(line) for line in file if line.strip())
+    path = folder / "avatars" / f"{style}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            images: np.ndarray = archive["images"]
+    except (OSError, KeyError, ValueError, BadZipFile):
+        raise BadInput(f"The data folder has no readable avatars/{path.name}.", f"数据文件夹里没有可读的 avatars/{path.name}。") from None
+    return Avatars(images, attributes)
+
+
+def split_pictures(images: np.ndarray, share: float) -> np.ndarray:
+    """(M,) bool: about that share of the pictures, chosen by their content, so that the same picture always falls on the same side."""
+    numbers = [int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:4], "big") / 2**32 for image in images]
+    return np.array([number < share for number in numbers], bool)

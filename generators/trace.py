@@ -186,7 +186,8 @@ class Step:
     text: the piece of output text that became whole with this step. prompt: labels of what was read (step 0).
     chosen, candidates: the next token, and those that could have been (most likely first, the chosen one among them).
     beams: the hypotheses after this step, best first, where a beam search runs.
-    picture: (height, width, 3) uint8. facts: named numbers of this step, as SAGAN's γ. notes: sentences for the visitor.
+    picture: (height, width, 3) uint8, what it made. source: likewise, the picture it was given, as the model sees it (step 0).
+    facts: named numbers of this step, as SAGAN's γ. notes: sentences for the visitor.
     stop: why the run ended: "length", "end", "stopped"; empty while it goes on.
     """
 
@@ -202,6 +203,7 @@ class Step:
     details: tuple[Detail, ...] = ()
     stop: str = ""
     beams: tuple[Beam, ...] = ()
+    source: np.ndarray | None = None
 
 
 @dataclass
@@ -238,6 +240,11 @@ class Trace:
     def text(self) -> str:
         """The output text, without the prompt."""
         return "".join(step.text for step in self.steps)
+
+    @property
+    def source(self) -> np.ndarray | None:
+        """The picture that was given, as the model saw it."""
+        return self.steps[0].source if self.steps else None
 
     @property
     def seed(self) -> int:
@@ -302,7 +309,8 @@ class Trace:
     def nbytes(self) -> int:
         """Bytes of the arrays that it holds."""
         arrays = (array for s in self.steps for a in s.attentions for array in (a.weights, a.places) if array is not None)
-        return sum(array.nbytes for array in arrays) + sum(s.picture.nbytes for s in self.steps if s.picture is not None)
+        pictures = (picture for s in self.steps for picture in (s.picture, s.source) if picture is not None)
+        return sum(array.nbytes for array in arrays) + sum(picture.nbytes for picture in pictures)
 
     def save(self, path: Path | str) -> None:
         """Write as .npz: weights in float16, the rest as JSON; no pickles."""
@@ -383,6 +391,7 @@ def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             "stop": step.stop,
             "attentions": [attention(each) for each in step.attentions],
             "details": [detail(each) for each in step.details],
+            **({} if step.source is None else {"source": keep(step.source)}),
             **({"beams": [[beam.text, beam.score, beam.chosen, beam.ended] for beam in step.beams]} if step.beams else {}),
         }
         for step in trace.steps
@@ -430,6 +439,7 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
             details=tuple(detail(each) for each in step["details"]),
             stop=step["stop"],
             beams=tuple(Beam(*each) for each in step.get("beams", ())),
+            source=arrays[step["source"]] if "source" in step else None,
         )
         for index, step in enumerate(given)
     ]
