@@ -13,9 +13,10 @@ import torch
 import generators
 from generators.attention import watch
 from generators.base import BadInput, Request
-from generators.gan import Run, noise, read_network
+from generators.gan import Run, read_network
 from generators.gan import train as lesson
 from generators.gan.model import Config, Discriminator, Generator, Nearby, SelfAttention, plain_weights, with_deviation
+from generators.pictures import compact, noise
 from generators.trace import Trace, load_series
 from generators.training import load_state, read_json, read_weights
 
@@ -133,18 +134,27 @@ def test_a_long_name_is_not_repeated_whole(run):
 
 
 def test_truncation_brings_faces_together(run):
-    spread = [run.film(range(32), {"truncation": value}).astype(float).var(0).mean() for value in (0.1, 0.8, 1.5)]
+    spread = [run.sheet(ask(settings={"truncation": value}), range(32)).astype(float).var(0).mean() for value in (0.1, 0.8, 1.5)]
     assert spread[0] < spread[1] < spread[2]
     with pytest.raises(BadInput):
-        run.film([1], {"truncation": 9})
+        ask(settings={"truncation": 9})
 
 
-def test_the_film_shows_the_faces_of_its_seeds(run):
-    film = run.film([3, 4, 5], {})
-    assert film.shape == (3, 16, 16, 3) and film.dtype == np.uint8
-    for seed, face in zip((3, 4, 5), film, strict=True):
-        assert np.abs(face.astype(int) - run.trace(ask(seed=seed)).picture).max() <= 1
-    assert run.film([], {}).shape == (0, 16, 16, 3)
+@pytest.mark.parametrize("attention", [True, False], ids=["with", "without"])
+def test_a_sheet_shows_the_faces_of_its_seeds(run, attention):
+    request = replace(ask(settings={"truncation": 0.5}), attention=attention)
+    sheet = run.sheet(request, [3, 4, 5])
+    assert sheet.shape == (3, 16, 16, 3) and sheet.dtype == np.uint8
+    for seed, face in zip((3, 4, 5), sheet, strict=True):
+        assert np.abs(face.astype(int) - run.trace(replace(request, seed=seed)).picture).max() <= 1
+    assert run.sheet(request, []).shape == (0, 16, 16, 3)
+
+
+def test_a_sheet_is_painted_under_the_edits(run):
+    plain, edited = ask("Ada"), ask("Ada", edits=[{"action": "off"}])
+    seeds = [run.trace(plain).seed, 5]
+    assert not np.array_equal(run.sheet(plain, seeds), run.sheet(edited, seeds))
+    assert np.abs(run.sheet(edited, seeds)[0].astype(int) - run.picture(edited)).max() <= 1
 
 
 def test_a_pin_outside_the_picture_is_refused(run):
@@ -184,6 +194,13 @@ def test_variety_is_measured_over_all_pairs():
     assert lesson.variety(np.zeros_like(drawn), drawn) == 0
     pairs = [np.mean((a.astype(float) - b) ** 2) for i, a in enumerate(drawn) for b in drawn[:i]]
     assert np.mean(pairs) == pytest.approx(2 * np.var(drawn, axis=0, ddof=1).mean())
+
+
+def test_halving_takes_means():
+    pictures = np.zeros((1, 4, 4, 3), np.uint8)
+    pictures[0, :2, :2, 0] = [[255, 255], [255, 254]]
+    half = lesson.halved(pictures)
+    assert half.shape == (1, 2, 2, 3) and half[0, :, :, 0].tolist() == [[255, 0], [0, 0]]
 
 
 @pytest.fixture
@@ -230,7 +247,7 @@ def test_two_steps_write_a_model_that_loads_and_goes_on(place):
 
 def test_stored_rows_stay_distributions(run):
     exact = run.trace(ask("Ada"))
-    stored = lesson.compact(exact)
+    stored = compact(exact)
     difference = np.abs(stored.map("self", 0) - exact.map("self", 0))
     assert 0 < difference.max() <= 1e-3
     assert np.abs(stored.map("self", 0).sum(-1) - 1).max() < 5e-3

@@ -1,30 +1,42 @@
 """Paint a face: a self-attention GAN, from a name or a number to a picture, with the map of which cell looked where.
 
-Run.generate(request)     one step: the picture, the attention's rows, γ
-Run.film(seeds, settings) many faces at once, unwatched
+Run.generate(request)      one step: the picture, the attention's rows, γ
+Run.sheet(request, seeds)  many faces at one go, unwatched
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from generators import base
-from generators.base import BadInput, Card, NotReady, Pin, Request, Setting, Try, Variant, read_seed
-from generators.trace import Attention, Detail, Grid, Step, Words
+from generators.base import BadInput, Card, NotReady, Pin, Request, Setting, Try, Variant
+from generators.pictures import as_attention, as_detail, as_picture, check_pin, noise, read_prompt
+from generators.trace import Grid, Step
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from generators.attention import Heard
     from generators.gan.model import Generator
 
-LONGEST_LABEL = 40  # characters of a name that a note repeats
+TRUNCATION = Setting(
+    "truncation",
+    "float",
+    0.8,
+    label={"en": "Truncation", "zh": "截断"},
+    help={
+        "en": "Scales the noise: below 1 faces come nearer to the average one, above 1 they become stranger.",
+        "zh": "缩放噪声：小于 1 时脸更接近平均，大于 1 时更离奇。",
+    },
+    low=0.1,
+    high=1.5,
+    step=0.05,
+    live=True,
+)
 
 CARD = Card(
     name="gan",
@@ -41,6 +53,7 @@ CARD = Card(
             title={"en": "Face", "zh": "脸"},
             icon="🙂",
             placeholder={"en": "Type your name, get your face", "zh": "输入名字，得到你的脸"},
+            size=64,
             pin=Pin("self", 0, head=3, query=121),  # an eye: over 120 faces this head puts 82 % of its weight on the hair
             tries=(
                 Try(
@@ -70,21 +83,7 @@ CARD = Card(
             ),
         ),
     ),
-    settings=(
-        Setting(
-            "truncation",
-            "float",
-            0.8,
-            label={"en": "Truncation", "zh": "截断"},
-            help={
-                "en": "Scales the noise: below 1 faces come nearer to the average one, above 1 they become stranger.",
-                "zh": "缩放噪声：小于 1 时脸更接近平均，大于 1 时更离奇。",
-            },
-            low=0.1,
-            high=1.5,
-            step=0.05,
-        ),
-    ),
+    settings=(TRUNCATION,),
     anatomy=(
         ({"en": "Noise", "zh": "噪声"}, False),
         ({"en": "Residual blocks, 4×4 to 16×16", "zh": "残差块，4×4 到 16×16"}, False),
@@ -94,6 +93,8 @@ CARD = Card(
     ),
     twin=False,
     network={"en": "GAN", "zh": "GAN"},
+    gallery=True,
+    headline=("frechet", "precision", "recall"),
 )
 
 
@@ -113,19 +114,23 @@ class Run(base.Generator):
 
     @classmethod
     def tiny(cls) -> Self:
-        """A random network of 16×16 pixels whose attention counts, so that every change of it shows."""
+        """Random networks of 16×16 pixels whose attention counts, so that every change of it shows."""
         import torch
 
         from generators.gan.model import Config, Generator
 
-        network = Generator(Config(noise=8, widths=(16, 16, 16), judge_widths=(16, 16), grid=8, heads=2), plain=True).eval()
         dice = torch.Generator().manual_seed(0)
-        with torch.no_grad():
-            for weight in network.parameters():
+
+        def network(attention: bool) -> Generator:
+            config = Config(noise=8, widths=(16, 16, 16), judge_widths=(16, 16), grid=8, heads=2, attention=attention)
+            made = Generator(config, plain=True).eval().requires_grad_(False)
+            for weight in made.parameters():
                 if weight.dim() > 1:
                     weight.normal_(0, weight[0].numel() ** -0.5, generator=dice)
-            network.attention.gamma.fill_(2.0)
-        return cls(network)
+            made.attention.gamma.fill_(2.0)
+            return made
+
+        return cls(network(True), network(False))
 
     @property
     def cells(self) -> int:
@@ -134,38 +139,37 @@ class Run(base.Generator):
 
     def generate(self, request: Request) -> Iterator[Step]:
         """One step: the face, and who looked where. Raises BadInput for a number that is no seed, and for a pin outside the grid."""
-        import torch
-
-        from generators.attention import watch
-
         network = self._of(request)
         seed, notes = read_prompt(request)
+        check_pin(request.pin, self.cells)
         axis = Grid(network.config.grid, network.config.grid)
-        if request.pin is not None and not 0 <= request.pin < self.cells:
-            raise BadInput(f"The picture has cells 0 to {self.cells - 1}.", f"图片的格子编号是 0 到 {self.cells - 1}。")
-        z = torch.from_numpy(noise([seed], network.config.noise, self._truncation(request.settings)))  # (1, Z)
-        listens = request.watched or request.edits or request.pin is not None
-        with torch.inference_mode(), watch(request.edits, detail=request.pin) if listens else nullcontext() as watcher:
-            picture = as_picture(network(z))[0]
-            heard = watcher.heard if watcher else []
-            gamma = network.attention.gamma.item()
+        pictures, heard = self._paint(request, [seed])
         yield Step(
             index=0,
             attentions=tuple(as_attention(each, axis) for each in heard) if request.watched else (),
-            picture=picture,
-            facts={"gamma": gamma, "seed": seed},
+            picture=pictures[0],
+            facts={"gamma": network.attention.gamma.item(), "seed": seed},
             notes=notes,
             details=tuple(as_detail(each) for each in heard if each.inside),
             stop="end",
         )
 
-    def film(self, seeds: Sequence[int], settings: Mapping[str, Any]) -> np.ndarray:
-        """The faces of many seeds in one go, unwatched: (N, height, width, 3) uint8."""
+    def sheet(self, request: Request, seeds: Sequence[int]) -> np.ndarray:
+        """The faces of many seeds at one go, unwatched: (len(seeds), S, S, 3) uint8."""
+        return self._paint(replace(request, watched=False, pin=None), seeds)[0]
+
+    def _paint(self, request: Request, seeds: Sequence[int]) -> tuple[np.ndarray, list[Heard]]:
+        """The faces of the seeds, (N, S, S, 3) uint8, with what was heard of the attention where the request listens."""
         import torch
 
-        z = torch.from_numpy(noise(seeds, self._network.config.noise, self._truncation(settings)))  # (N, Z)
-        with torch.inference_mode():
-            return as_picture(self._network(z))
+        from generators.attention import watch
+
+        network = self._of(request)
+        truncation = request.settings.get(TRUNCATION.name, TRUNCATION.default)
+        z = torch.from_numpy(noise(seeds, network.config.noise, float(truncation)))  # (N, Z)
+        listens = request.watched or request.edits or request.pin is not None
+        with torch.inference_mode(), watch(request.edits, detail=request.pin) if listens else nullcontext() as watcher:
+            return as_picture(network(z)), watcher.heard if watcher else []
 
     def _of(self, request: Request) -> Generator:
         if request.attention:
@@ -173,10 +177,6 @@ class Run(base.Generator):
         if self._without is None:
             raise BadInput(f"{self.card.name} has no twin without attention.", f"{self.card.name} 没有不带注意力的对照模型。")
         return self._without
-
-    def _truncation(self, settings: Mapping[str, Any]) -> float:
-        (truncation,) = self.card.settings
-        return float(truncation.check(settings.get(truncation.name, truncation.default)))
 
 
 def read_network(folder: Path, *, attention: bool = True) -> Generator:
@@ -192,44 +192,3 @@ def read_network(folder: Path, *, attention: bool = True) -> Generator:
     except (KeyError, TypeError, ValueError, RuntimeError):
         raise NotReady(f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。") from None
     return network.eval().requires_grad_(False)
-
-
-def read_prompt(request: Request) -> tuple[int, tuple[Words, ...]]:
-    """The seed, and what the visitor should know of it: a word's hash is the seed, a number is the seed itself.
-
-    Raises BadInput for a number that is no seed.
-    """
-    name = "".join(each for each in request.text if each.isprintable()).strip()
-    if not request.text.strip():
-        return request.seed, ()
-    seed = read_seed(request.text)
-    if name == str(seed):
-        return seed, ()
-    label = name if len(name) <= LONGEST_LABEL else name[:LONGEST_LABEL] + "…"
-    return seed, ({"en": f"“{label}” is seed {seed}.", "zh": f"“{label}”对应种子 {seed}。"},)
-
-
-def noise(seeds: Sequence[int], numbers: int, truncation: float) -> np.ndarray:
-    """(N, numbers) float32, normal, times truncation; a row depends on its seed only, on every machine."""
-    rows = [np.random.default_rng(seed).standard_normal(numbers, np.float32) for seed in seeds]
-    return np.stack(rows) * np.float32(truncation) if rows else np.zeros((0, numbers), np.float32)
-
-
-def as_picture(pictures: Tensor) -> np.ndarray:
-    """(B, 3, height, width) in −1 … 1 to (B, height, width, 3) uint8."""
-    whole: np.ndarray = ((pictures.float() + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return whole
-
-
-def as_attention(heard: Heard, axis: Grid) -> Attention:
-    """The rows of the one picture."""
-    used = None if heard.used is None else heard.used.numpy()
-    return Attention(kind="self", layer=heard.name[1], weights=heard.weights[0].float().numpy(), query=axis, key=axis, used=used)
-
-
-def as_detail(heard: Heard) -> Detail:
-    """The three components of the pinned cell."""
-    inside = heard.inside
-    assert inside is not None
-    numbers = {part: getattr(inside, part).float().numpy() for part in ("query", "key", "value", "scores", "weights", "context")}
-    return Detail(kind="self", layer=heard.name[1], query_index=inside.query_index, **numbers)

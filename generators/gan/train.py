@@ -23,14 +23,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor, nn
 
 from generators import card, folders
 from generators.base import BadInput, Request
-from generators.gan import Run, as_picture, noise, read_network
+from generators.gan import Run, read_network
 from generators.gan.model import Config, Discriminator, Generator, plain_weights
-from generators.trace import STORED_TOLERANCE, Step, Trace, save_series
+from generators.pictures import as_picture, compact, noise, to_signed, write_sheet
+from generators.trace import save_series
 from generators.training import (
     EMA,
     Clock,
@@ -76,9 +76,14 @@ FINAL_PART = 0.25  # of the training, over which the learning rates fall
 MINUTES = 66.0
 SAVE_EVERY = 180.0  # seconds
 REPORT_EVERY = 50  # steps
+LEARNING_BITS = 6  # of a weight, where a face is seen coming into being
 POWER_ITERATIONS = 15  # as torch takes for new weights
-SHEET = 64  # faces of a sample sheet
+SHEET, SHEET_TRUNCATION = 64, 0.8  # faces of a sample sheet
 FACES = 1000  # that stand for all that the model paints
+
+STUDY_SEEDS = (0, 1, 2)
+STUDY_STEPS = 1300  # four minutes of one core with attention
+STUDY = Config(widths=(96, 80, 64, 32), judge_widths=(96, 96, 64))  # 32×32 pixels
 
 
 def train(
@@ -103,7 +108,7 @@ def train(
     if text is not None:
         raise BadInput("The gan learns from pictures, not from a text.", "gan 从图片学习，不用文本。")
     variant = card("gan").variant(variant).name
-    pictures = read_pictures(variant, data)  # (M, 3, size, size) uint8
+    pictures = read_pictures(variant, data)  # (M, S, S, 3) uint8
     out = out or folders("gan")[variant]
     file = "weights" if attention else "without"
     work = ROOT / "runs" / "gan" / out.name / file
@@ -111,7 +116,7 @@ def train(
         steps = read_json(out / "card.json").get("training", {}).get("steps")
     if minutes is None and steps is None:
         minutes = MINUTES
-    config = config or fitting(pictures.shape[-1])
+    config = config or fitting(pictures.shape[1])
     set_seed(seed)
     learner = Learner(replace(config, attention=attention), device())
     parameters = sum(weight.numel() for weight in learner.generator.parameters())
@@ -126,7 +131,7 @@ def train(
     painter = learner.painter()
     write_weights(out / f"{file}.safetensors", painter.state_dict())
     write_json(out / "config.json", replace(config, attention=True).to_dict())
-    write_sheet(work / "sheet.png", painter)
+    write_sheet(work / "sheet.png", faces(painter, range(SHEET), SHEET_TRUNCATION))
     facts = {
         "steps": done,
         "pictures_per_step": BATCH,
@@ -145,7 +150,7 @@ def train(
     say(f"wrote {out.name}/{file}.safetensors after {done} steps")
 
 
-def learn(learner: Learner, pictures: Tensor, clock: Clock, work: Path, seed: int, first: int = 0) -> int:
+def learn(learner: Learner, pictures: np.ndarray, clock: Clock, work: Path, seed: int, first: int = 0) -> int:
     """The loop, until the clock says stop; keeps snapshots, sheets and the state in `work`. Returns the number of steps done.
 
     The dice for the pictures depend on seed and step only, so a training that goes on sees what it would have seen.
@@ -164,11 +169,41 @@ def learn(learner: Learner, pictures: Tensor, clock: Clock, work: Path, seed: in
                 say(f"step {step}: {report}")
             if clock.seconds - saved > SAVE_EVERY:
                 learner.save(work / "state.pt", step, clock.seconds)
-                write_sheet(work / "sheets" / f"{step:07d}.png", learner.painter())
+                write_sheet(work / "sheets" / f"{step:07d}.png", faces(learner.painter(), range(SHEET), SHEET_TRUNCATION))
                 saved = clock.seconds
     except KeyboardInterrupt:
         say("stopped; --resume goes on from here")
     return step
+
+
+def study(data: Path, variant: str = "big_smile", *, steps: int = STUDY_STEPS, config: Config = STUDY) -> None:
+    """Small models from three seeds, with attention and without, for the spread that chance makes; into runs/gan/VARIANT/study.
+
+    data: the folder with `train` and `held_out`. They learn from the means of 2×2 pixels. A model that is there is not trained again.
+    """
+    pictures = halved(read_pictures(variant, data / "train"))
+    for seed in STUDY_SEEDS:
+        for attention in (True, False):
+            work = study_folder(variant, seed, attention)
+            if (work / "weights.safetensors").is_file():
+                continue
+            say(f"seed {seed}, {work.name}")
+            set_seed(seed)
+            learner = Learner(replace(config, attention=attention), device())
+            learn(learner, pictures, Clock(steps=steps), work, seed)
+            write_weights(work / "weights.safetensors", learner.painter().state_dict())
+
+
+def study_folder(variant: str, seed: int, attention: bool) -> Path:
+    """Where one model of the study lies."""
+    return ROOT / "runs" / "gan" / variant / "study" / f"{'weights' if attention else 'without'}-{seed}"
+
+
+def halved(pictures: np.ndarray) -> np.ndarray:
+    """Means of 2×2 pixels. (M, 2n, 2n, 3) uint8 to (M, n, n, 3) uint8."""
+    count, side = pictures.shape[0], pictures.shape[1] // 2
+    four = pictures.reshape(count, side, 2, side, 2, 3).sum((2, 4), dtype=np.uint16)
+    return ((four + 2) // 4).astype(np.uint8)
 
 
 def is_snapshot(step: int) -> bool:
@@ -323,15 +358,15 @@ def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
     return pictures * ~hole
 
 
-def read_pictures(variant: str, data: Path | None) -> Tensor:
-    """The pictures of a variant's style, or the only ones in the folder: (M, 3, size, size) uint8. Raises BadInput."""
+def read_pictures(variant: str, data: Path | None) -> np.ndarray:
+    """The pictures of a variant's style, or the only ones in the folder: (M, S, S, 3) uint8. Raises BadInput."""
     name = STYLES.get(variant, f"{variant}.npz")
     places = [] if data is None else [data / "avatars" / name, data / name, *sorted(data.glob("*.npz"))]
     for place in places:
         if place.is_file():
             with np.load(place, allow_pickle=False) as archive:
                 images: np.ndarray = archive["images"]
-            return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+            return images
     raise BadInput(f"The gan needs a data folder with avatars/{name}.", f"gan 需要含有 avatars/{name} 的数据文件夹。")
 
 
@@ -345,57 +380,26 @@ def fitting(size: int) -> Config:
     raise BadInput("The gan learns from square pictures of 16, 32 or 64 pixels.", "gan 只学习边长为 16、32 或 64 像素的方形图片。")
 
 
-def to_signed(pictures: Tensor) -> Tensor:
-    """uint8 to −1 … 1, channels last in memory, where convolutions are fastest."""
-    return (pictures.float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-
-
 @torch.inference_mode()
-def faces(painter: Generator, seeds: range, truncation: float) -> np.ndarray:
-    """(N, size, size, 3) uint8."""
+def faces(painter: Generator, seeds: range, truncation: float = 1.0) -> np.ndarray:
+    """(len(seeds), S, S, 3) uint8."""
     where = painter.start.weight.device
     parts = (noise(seeds[first : first + 64], painter.config.noise, truncation) for first in range(0, len(seeds), 64))
     return np.concatenate([as_picture(painter(torch.from_numpy(z).to(where))) for z in parts])
 
 
-def write_sheet(path: Path, painter: Generator, truncation: float = 0.8, columns: int = 8) -> None:
-    """The faces of the first seeds side by side, as PNG."""
-    made = faces(painter, range(SHEET), truncation)
-    size = made.shape[1]
-    sheet = made.reshape(-1, columns, size, size, 3).swapaxes(1, 2).reshape(-1, columns * size, 3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(path)
-
-
 def record(variant: str, folder: Path, snapshots: Path) -> None:
     """Write the stored examples, and the first of them as it looked while the model learned."""
-    run = Run.load(folder)
-    known = card("gan")
+    run, known = Run.load(folder), card("gan")
+    request = Request(variant, settings=known.check_settings(variant, {}))
     pin = min(known.variant(variant).pin.query, run.cells - 1)
-    request = Request(variant, settings=known.check_settings(variant, {}), pin=pin)
     for file, name in EXAMPLES.items():
-        compact(run.trace(replace(request, text=name))).save(folder / "examples" / f"{file}.npz")
-    first = replace(request, text=next(iter(EXAMPLES.values())), pin=None)
+        compact(run.trace(replace(request, text=name, pin=pin))).save(folder / "examples" / f"{file}.npz")
+    first = replace(request, text=next(iter(EXAMPLES.values())))
     last = read_json(folder / "card.json")["training"]["steps"]
-    steps = sorted((int(each.stem), each) for each in snapshots.glob("*.safetensors"))
-    series = {step: Run(read_snapshot(folder, path)).trace(first) for step, path in steps if step < last}
-    series[last] = run.trace(first)
-    save_series(folder / "learning.npz", {step: compact(trace) for step, trace in series.items()})
-
-
-def compact(trace: Trace) -> Trace:
-    """The same with weights of 9 significant bits and no finer than 2⁻¹⁵: 0.001 off at most, and a third less to store."""
-
-    def rounded(weights: np.ndarray) -> np.ndarray:
-        _, exponent = np.frexp(weights)
-        unit = np.ldexp(1.0, np.maximum(exponent - 9, -15))
-        return (np.round(weights / unit) * unit).astype(np.float32)
-
-    def light(step: Step) -> Step:
-        rows = (replace(each, weights=rounded(each.weights), tolerance=STORED_TOLERANCE) for each in step.attentions)
-        return replace(step, attentions=tuple(rows))
-
-    return replace(trace, steps=[light(step) for step in trace.steps])
+    runs = {int(path.stem): Run(read_snapshot(folder, path)) for path in sorted(snapshots.glob("*.safetensors"))}
+    runs = {step: each for step, each in runs.items() if step < last} | {last: run}
+    save_series(folder / "learning.npz", {step: compact(each.trace(first), LEARNING_BITS) for step, each in runs.items()})
 
 
 def read_snapshot(folder: Path, path: Path) -> Generator:
@@ -412,10 +416,10 @@ def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
     variant = card("gan").variant(variant).name
     painter = read_network(folders("gan")[variant])
     sheet = ROOT / "runs" / "gan" / variant / "test.png"
-    write_sheet(sheet, painter)
+    write_sheet(sheet, faces(painter, range(SHEET), SHEET_TRUNCATION))
     began = time.perf_counter()
     for seed in range(10):
-        faces(painter, range(seed, seed + 1), 1.0)
+        faces(painter, range(seed, seed + 1))
     return {
         "variant": variant,
         "faces": SHEET,
@@ -429,7 +433,7 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     """How varied the faces are beside all drawn ones of `data`; 1 is as varied as those. Writes nothing."""
     known = card("gan").variant(variant)
     variant = known.name
-    drawn = read_pictures(known.like or variant, data)[:limit].permute(0, 2, 3, 1).numpy()
+    drawn = read_pictures(known.like or variant, data)[:limit]
     folder = folders("gan")[variant]
     files = {"with": "weights", "without": "without"}
     values = {
