@@ -41,9 +41,12 @@ FURTHEST = 3  # pixels by which a picture is moved while it learns
 class Features(nn.Module):
     """Pictures to 64 numbers, and those to the names of the parts. names: part → its possible values."""
 
+    scale: Tensor
+
     def __init__(self, names: Mapping[str, Sequence[str]]) -> None:
         super().__init__()
         self.names = {part: tuple(values) for part, values in names.items()}
+        self.register_buffer("scale", torch.ones(()))
         widths = (12, 32, 64, 96, 128)  # at 32×32 with 2×2 pixels in a cell, 16×16, 8×8, 4×4, 2×2
         self.look = nn.Sequential(nn.PixelUnshuffle(2), *(_down(fine, coarse) for fine, coarse in pairwise(widths)))
         self.inner = nn.Linear(4 * widths[-1], NUMBERS)
@@ -55,14 +58,14 @@ class Features(nn.Module):
 
     @torch.inference_mode()
     def of(self, pictures: np.ndarray) -> np.ndarray:
-        """pictures: (N, 64, 64, 3) uint8. Returns (N, 64) float32."""
-        parts = [self(to_signed(pictures[first : first + 256])).numpy() for first in range(0, len(pictures), 256)]
+        """pictures: (N, 64, 64, 3) uint8. Returns (N, 64) float32; over the training faces their mean variance is 1."""
+        parts = [(self(to_signed(pictures[first : first + 256])) / self.scale).numpy() for first in range(0, len(pictures), 256)]
         return np.concatenate(parts) if parts else np.zeros((0, NUMBERS), np.float32)
 
     @torch.inference_mode()
     def shares(self, pictures: np.ndarray) -> dict[str, np.ndarray]:
         """How likely each value of each part is: part → (N, values) float32, in the order of `names`. pictures: (N, 64, 64, 3) uint8."""
-        features = torch.from_numpy(self.of(pictures))
+        features = torch.from_numpy(self.of(pictures)) * self.scale
         return {part: head(features).softmax(-1).numpy() for part, head in self.heads.items()}
 
 
@@ -113,8 +116,9 @@ def train(data: Path, folder: Path = FOLDER, *, steps: int = STEPS, seed: int = 
         optimizer.step()
         if (step + 1) % 100 == 0:
             say(f"step {step + 1} of {steps}: loss {loss.item():.3f}")
+    model.eval().scale.fill_(float(np.sqrt(model.of(avatars.images).var(0).mean())))
     write_weights(folder / "weights.safetensors", model.state_dict())
-    shares = right_shares(model.eval(), avatars, aside)
+    shares = right_shares(model, avatars, aside)
     say(f"right on faces set aside: {shares}")
     write_json(folder / "config.json", {"names": names, "right": shares, "faces": int(aside.sum()), "steps": steps, "seed": seed})
 
