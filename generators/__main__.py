@@ -70,7 +70,9 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(run, "Generate a text or a picture.")
     sub.add_argument("--prompt", default="", metavar="TEXT")
-    sub.add_argument("--picture", type=Path, metavar="FILE", help="for generators that take a picture")
+    sub.add_argument("--picture", type=Path, metavar="FILE", help="for generators that take a picture; any size, the middle square counts")
+    sub.add_argument("--hide", default="", metavar="CELLS", help="cells to rub out, as 0,1,16-31")
+    sub.add_argument("--code", action="append", default=[], metavar="AXIS=SHIFT", help="a shift of the code; may be repeated")
     sub.add_argument("--seed", default="0", metavar="N|WORD")
     sub.add_argument("--set", action="append", default=[], metavar="K=V", help="a setting; may be repeated")
     sub.add_argument("--edit", action="append", default=[], metavar="JSON", help="a change of the attention; may be repeated")
@@ -137,8 +139,7 @@ def setting_facts(setting: Setting) -> dict[str, Any]:
 def run(given: argparse.Namespace) -> None:
     """One run; the text as it comes, or the place of the picture."""
     card = generators.card(given.name)
-    if given.picture is not None and "picture" not in card.accepts:
-        raise BadInput(f"{card.name} takes no picture.", f"{card.name} 不接受图片。")
+    exists(given.picture)
     request = Request.check(
         card,
         variant=given.variant,
@@ -147,6 +148,9 @@ def run(given: argparse.Namespace) -> None:
         settings=dict(pair(each) for each in given.set),
         edits="[" + ",".join(given.edit) + "]" if given.edit else None,
         attention=not given.without,
+        picture=None if given.picture is None else file(given.picture),
+        hidden=cells(given.hide),
+        code={axis: number(shift) for axis, shift in map(pair, given.code)},
     )
     generator = generators.load(card.name, request.variant)
     trace = Trace(card.name, request.variant, request.to_dict())
@@ -247,6 +251,32 @@ def training(name: str) -> Any:
 def exists(place: Path | None) -> None:
     if place is not None and not place.exists():
         raise BadInput(f"There is no {place}.", f"找不到 {place}。")
+
+
+def file(place: Path) -> bytes:
+    """What is in it. Raises BadInput."""
+    try:
+        return place.read_bytes()
+    except OSError:
+        raise BadInput(f"{place} cannot be read.", f"{place} 无法读取。") from None
+
+
+def cells(given: str) -> list[int]:
+    """Numbers and ranges, as "0,1,16-31"."""
+    found: list[int] = []
+    for part in filter(None, (each.strip() for each in given.split(","))):
+        first, _, last = part.partition("-")
+        if not (first.isdecimal() and (last or first).isdecimal() and len(part) <= 12):
+            raise BadInput(f"Cells are given as 0,1,16-31, not {part[:40]!r}.", f"格子的写法是 0,1,16-31，而不是 {part[:40]!r}。")
+        found += range(int(first), min(int(last or first), int(first) + 10_000) + 1)
+    return found
+
+
+def number(given: str) -> float:
+    try:
+        return float(given)
+    except ValueError:
+        raise BadInput(f"A shift is a number, not {given[:40]!r}.", f"移动幅度应是数字，而不是 {given[:40]!r}。") from None
 
 
 def pair(given: str) -> tuple[str, str]:

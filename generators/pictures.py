@@ -71,7 +71,7 @@ def _opened(file: bytes) -> Image.Image:
             warnings.simplefilter("ignore")  # of Pillow about size: it is checked here
             opened = Image.open(io.BytesIO(file))
         if opened.width * opened.height > MOST_PIXELS:
-            raise BadInput("A picture may have 40 million pixels at most.", "图片最多 4000 万像素。")
+            raise Image.DecompressionBombError
         upright = ImageOps.exif_transpose(opened)
         if "A" in upright.getbands() or "transparency" in upright.info:
             layered = upright.convert("RGBA")
@@ -82,11 +82,11 @@ def _opened(file: bytes) -> Image.Image:
             low, high = float(numbers.min()), float(numbers.max())
             upright = Image.fromarray(((numbers - low) * (255 / max(high - low, 1e-9))).astype(np.uint8))
         return upright.convert("RGB")
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise BadInput("A picture may have 40 million pixels at most.", "图片最多 4000 万像素。") from None
+    except UnidentifiedImageError:
         raise BadInput("This is no picture that can be read.", "无法读取这张图片。") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if isinstance(error, BadInput):
-            raise
+    except (OSError, SyntaxError, ValueError, EOFError):
         raise BadInput("This picture is damaged.", "这张图片已损坏。") from None
 
 

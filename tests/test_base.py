@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -102,3 +103,49 @@ def test_a_bad_request_is_one_sentence(given):
 @pytest.mark.parametrize("name", ["nobody", "", "../gan", "__pycache__", "base", "a b"])
 def test_an_unknown_generator_is_refused(name):
     assert sentence(generators.find, name).startswith("The generators are ")
+
+
+TAKER = Card(
+    "taker",
+    WORDS,
+    WORDS,
+    ("picture",),
+    "picture",
+    (Variant("one", WORDS, "▣", WORDS, Pin("self", 0), size=8, grid=2, axes=3),),
+    (),
+    ((WORDS, True),),
+)
+NAME = Setting("other", "word", "", WORDS, WORDS)
+
+
+def test_a_request_carries_its_picture_holes_and_code():
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    request = Request.check(TAKER, picture=picture, hidden=[3, 0, 3], code={"2": 1.5, "0": 0})
+    assert np.array_equal(request.picture, picture) and request.hidden == (0, 3) and request.code == {2: 1.5}
+    given = json.loads(json.dumps(request.to_dict()))
+    again = Request.from_dict(TAKER, given)
+    assert np.array_equal(again.picture, picture) and again.hidden == (0, 3) and again.code == {2: 1.5} and again.to_dict() == given
+    assert not {"picture", "hidden", "code"} & set(Request.check(TAKER).to_dict())
+
+
+@pytest.mark.parametrize("hidden", [[4], [-1], [True], ["0"], 3, "01", [0, 1, 2, 3], [0.0]])
+def test_holes_that_are_none(hidden):
+    sentence(Request.check, TAKER, hidden=hidden)
+
+
+@pytest.mark.parametrize("code", [{"3": 1}, {"-1": 1}, {0: 9}, {0: "x"}, {0: float("nan")}, {"a": 1}, [1], {True: 1}, {"٣": 1}, {0: True}])
+def test_codes_that_are_none(code):
+    sentence(Request.check, TAKER, code=code)
+
+
+def test_who_takes_no_picture_says_so():
+    picture = np.zeros((8, 8, 3), np.uint8)
+    assert sentence(Request.check, CARD, picture=picture) == "toy takes no picture."
+    assert sentence(Request.check, CARD, hidden=[0]) == "Nothing can be rubbed out of a picture of toy."
+    assert sentence(Request.check, CARD, code={0: 1.0}) == "toy has no code that can be shifted."
+
+
+def test_a_word_setting():
+    assert NAME.check("Bo") == "Bo" and NAME.check(12) == "12"
+    for wrong in ("x" * 41, None, True, ["a"], 1.5):
+        assert sentence(NAME.check, wrong) == "x is a text of at most 40 characters."
