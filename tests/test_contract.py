@@ -273,6 +273,93 @@ def test_the_twin_runs_and_shows_no_weights(model):
     assert trace.done and not trace.maps()
 
 
+def known_of(model):
+    """The card's variant that a model is asked for."""
+    run, request = model
+    return run.card.variant(request.variant)
+
+
+def given_picture(run, request, size):
+    """The request with a picture that nobody has learned: a red disc on a slope."""
+    row, column = np.mgrid[:size, :size] / (size - 1)
+    picture = np.stack([255 * column, 255 * row, 120 + 0 * row], -1).astype(np.uint8)
+    picture[np.hypot(row - 0.5, column - 0.4) < 0.3] = (200, 60, 40)
+    return replace(request, picture=picture)
+
+
+def test_a_picture_comes_the_same_way_by_every_door(model):
+    """The quick picture, and the sheet of many, are what a run makes."""
+    run, request = model
+    if run.card.produces != "picture":
+        with pytest.raises(BadInput):
+            run.picture(request)
+        return
+    made = run.trace(replace(request, text="", seed=7)).picture.astype(int)
+    assert np.abs(run.picture(replace(request, text="", seed=7)) - made).max() <= 1
+    if not run.card.gallery:
+        with pytest.raises(BadInput):
+            run.sheet(request, [7])
+        return
+    sheet = run.sheet(replace(request, text=""), [5, 7])
+    assert sheet.shape == (2, *made.shape) and sheet.dtype == np.uint8 and np.abs(sheet[1] - made).max() <= 1
+    assert np.abs(run.sheet(request, [3, 4, 7])[2] - made).max() <= 1, "a face hangs on its seed alone"
+
+
+def test_a_given_picture_is_seen(model):
+    run, request = model
+    if "picture" not in run.card.accepts:
+        assert run.trace(request).source is None
+        return
+    asked = given_picture(run, request, known_of(model).size or run.trace(request).picture.shape[0])
+    trace = run.trace(asked)
+    assert np.array_equal(trace.source, asked.picture) and trace.picture.shape == asked.picture.shape
+    assert not np.array_equal(trace.picture, run.trace(request).picture)
+    twice = run.trace(asked)
+    assert same(trace, twice)
+    if any(kind == "encoder" for kind, _ in trace.maps()):
+        assert np.abs(run.trace(replace(asked, picture=255 - asked.picture)).map("encoder", 0) - trace.map("encoder", 0)).max() > 1e-4
+
+
+def test_what_is_rubbed_out_is_not_looked_at(model):
+    run, request = model
+    variant = known_of(model)
+    if not variant.grid:
+        return
+    whole = run.trace(request)
+    source = whole.steps[0].source
+    cells = len(next(rows.key for rows in whole.steps[0].attentions if rows.kind == "encoder"))
+    hidden = tuple(range(cells // 4, cells // 2))
+    trace = run.trace(replace(request, hidden=hidden))
+    looked = [each for each in trace.maps() if each[0] != "self"]
+    assert any(kind == "cross" for kind, _ in looked) and not any(kind == "cross" for kind, _ in whole.maps())
+    for kind, layer in looked:
+        assert trace.map(kind, layer)[..., hidden].max() == 0 and trace.map(kind, layer).sum(-1) == pytest.approx(1, abs=1e-4)
+    assert not np.array_equal(trace.source, source) and not np.array_equal(trace.picture, whole.picture)
+    side = int(cells**0.5)
+    there = np.kron(~np.isin(np.arange(cells), hidden).reshape(side, side), np.ones((source.shape[0] // side,) * 2)).astype(bool)
+    assert np.array_equal(trace.source[there], source[there])
+    other = source.copy()
+    other[~there] = 255 - other[~there]
+    blind = [run.trace(replace(request, picture=each, hidden=hidden)) for each in (source, other)]
+    assert same(*blind), "nothing of what was rubbed out reaches the model"
+    assert run.trace(replace(request, hidden=hidden, attention=False)).done
+
+
+def test_every_slider_and_axis_moves_the_picture(model):
+    run, request = model
+    variant = known_of(model)
+    plain = run.trace(request)
+    for setting in run.card.settings_of(variant.name):
+        if not setting.live:
+            continue
+        ends = tuple(setting.choices) if setting.kind == "choice" else (setting.low, setting.high)
+        other = {"other": "Bo"} if any(each.kind == "word" for each in run.card.settings_of(variant.name)) else {}
+        moved = [run.trace(replace(request, settings={**request.settings, **other, setting.name: end})).picture for end in ends]
+        assert any(not np.array_equal(each, plain.picture) for each in moved), setting.name
+    for axis in range(min(4, variant.axes)):
+        assert not np.array_equal(run.trace(replace(request, code={axis: 3.0})).picture, plain.picture)
+
+
 @pytest.mark.parametrize(("name", "variant"), SHIPPED)
 def test_stored_examples_still_draw(name, variant):
     folder = generators.folders(name)[variant] / "examples"
