@@ -71,6 +71,7 @@ class Plan(ABC):
     warmup: ClassVar[int] = 100  # steps
     lowest: ClassVar[float] = 0.05  # share of the learning rate that is left at the end
     checked: ClassVar[int] = 100  # validation rows that a line of progress tells of
+    bits: ClassVar[int] = 8  # of a number of a large matrix on disk
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -208,7 +209,7 @@ class Plan(ABC):
             say("stopped; --resume goes on from here")
         keeper.save()
         keeper.snapshot()
-        write_weights(self.out / file, self.state_of(model), metadata={"format": "pt"})
+        write_weights(self.out / file, self.state_of(model), bits=self.bits, metadata={"format": "pt"})
         facts = {
             "parameters": parameters,
             "steps": keeper.step,

@@ -1,6 +1,7 @@
 """What every training shares: schedule, averages, budget, files that are never half written."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -153,3 +154,8 @@ def test_a_card_keeps_what_it_knew(tmp_path):
     (tmp_path / "card.json").write_text("{", encoding="utf-8")
     with pytest.raises(NotReady):
         read_json(tmp_path / "card.json")
+
+
+def test_all_that_ships_fits_into_eighty_megabytes():
+    sizes = [each.stat().st_size for each in (Path(__file__).parents[1] / "assets").rglob("*") if each.is_file()]
+    assert sum(sizes) <= 80e6

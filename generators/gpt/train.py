@@ -58,6 +58,7 @@ class Plan(learning.Plan):
 
     generator = "gpt"
     files = {True: "model", False: "without"}
+    bits = 16  # so that transformers reads the folder too
     warmup = 60
     lowest = 0.01
 

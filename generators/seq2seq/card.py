@@ -60,8 +60,8 @@ FRENCH = Variant(
         Try(
             question={"en": "Where does it look to choose between “le” and “la”?", "zh": "选 le 还是 la，要看哪里？"},
             look_for={
-                "en": "Pin “le”: 45 % goes to “gard”, only 36 % to “the”. The gender of an article comes from a noun not yet written.",
-                "zh": "点住“le”：45% 看“gard”，只有 36% 看“the”。冠词的阴阳性取决于还没写出来的名词。",
+                "en": "Pin “le”: 46 % goes to “gard”, only 36 % to “the”. The gender of an article comes from a noun not yet written.",
+                "zh": "点住“le”：46% 看“gard”，只有 36% 看“the”。冠词的阴阳性取决于还没写出来的名词。",
             },
             request={"prompt": "The children are playing in the garden."},
         ),
@@ -77,9 +77,9 @@ FRENCH = Variant(
         Try(
             question={"en": "Which English words are in “j'achèterais”?", "zh": "“j'achèterais”里有哪些英语词？"},
             look_for={
-                "en": "Its apostrophe gives 49 % to “would” and 40 % to “buy”, then “ach” 95 % to “buy”: two words become one. "
+                "en": "Its apostrophe gives 50 % to “would” and 40 % to “buy”, then “ach” 95 % to “buy”: two words become one. "
                 "Four beams: under each word stand the hypotheses that were kept.",
-                "zh": "其中的撇号把 49% 给“would”、40% 给“buy”，接着“ach”把 95% 给“buy”：两个词合成一个。"
+                "zh": "其中的撇号把 50% 给“would”、40% 给“buy”，接着“ach”把 95% 给“buy”：两个词合成一个。"
                 "束宽为 4：每个词下面是当时保留的假设。",
             },
             request={"prompt": "If I had enough money, I would buy a house near the sea.", "settings": {"beams": 4}},
@@ -121,8 +121,8 @@ COUPLET = Variant(
         Try(
             question={"en": "What if it may not look at 黄 (yellow)?", "zh": "不许看“黄”会怎样？"},
             look_for={
-                "en": "The colour 红 is gone and 花 (flower) stands there: that row now looks at 鹂 (66 %). 青, which answers 翠, stays.",
-                "zh": "颜色字“红”没了，换成“花”：这一行改看“鹂”（66%）。对着“翠”的“青”还在。",
+                "en": "The colour 红 is gone and 花 (flower) stands there: that row now looks at 鹂 (65 %). 青, which answers 翠, stays.",
+                "zh": "颜色字“红”没了，换成“花”：这一行改看“鹂”（65%）。对着“翠”的“青”还在。",
             },
             request={"prompt": "两个黄鹂鸣翠柳", "edits": [{"action": "hide", "keys": [2]}]},
         ),
