@@ -7,7 +7,10 @@ import importlib
 import os
 import sys
 
-NAMES = ("watching", "against_generate", "lens", "context", "wire", "startup", "press", "hover", "view", "crowd", "memory")
+NAMES = (
+    *("watching", "against_generate", "lens", "context", "wire", "startup"),
+    *("press", "sliders", "gallery", "hover", "view", "crowd", "memory"),
+)
 VERDICTS = {True: "met", False: "MISSED", None: "—"}
 HEADER = "| what | measured | bar | verdict | load before |\n| --- | --- | --- | --- | --- |"
 

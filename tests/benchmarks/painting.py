@@ -1,4 +1,4 @@
-"""When a run is on the screen: milliseconds from the input event to the paint that shows its first step, in the page's own clock."""
+"""When something is on the screen: milliseconds from the input event to the paint that shows it, in the page's own clock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from playwright.sync_api import Page
 GENERATE = "[data-do=go]"
 PROMPT = "textarea.prompt"
 EXAMPLE = ".examples button"
+DICE = "[data-do=dice]"
+SLIDER = ".dials input[type=range]"
+SOURCE = ".av-pane .av-frame"  # the first: the picture that was given
+RUB = ".av-rub"
 PATIENCE = 30_000  # milliseconds
 
-ARM = """() => {
+ARM = """([event, changed]) => {
   const shown = () => document.querySelector("[data-run]");
-  const before = shown()?.dataset.run;
+  const before = { ...shown()?.dataset };
+  const images = () => [...document.querySelectorAll(".av-face img")];
+  const there = {
+    run: (view) => view.dataset.run !== before.run && Number(view.dataset.t) >= 1
+      && (!view.matches(".av-is-picture") || view.dataset.painted === view.dataset.run),
+    preview: (view) => view.dataset.preview !== before.preview,
+    gallery: (view) => view.dataset.gallery === "open" && images().length,
+  }[changed];
   let began = 0;
-  addEventListener("click", (event) => { began = event.timeStamp; }, { capture: true, once: true });
+  addEventListener(event, (given) => { began = given.timeStamp; }, { capture: true, once: true });
   window.painted = new Promise((done, failed) => {
     setTimeout(() => failed(new Error("nothing was painted within PATIENCE ms")), PATIENCE);
     const painted = () => {  // the task after a frame's callbacks runs when that frame has been drawn
@@ -27,19 +38,25 @@ ARM = """() => {
     };
     const seen = new MutationObserver(() => {
       const view = shown();
-      if (!began || !view || view.dataset.run === before || !(Number(view.dataset.t) >= 1)) return;
+      if (!began || !view || !there(view)) return;
       seen.disconnect();
-      painted();
+      if (changed === "gallery") Promise.all(images().map((image) => image.decode())).then(painted, failed);
+      else painted();
     });
-    seen.observe(document.body, { subtree: true, childList: true, attributeFilter: ["data-run", "data-t"] });
+    seen.observe(document.body, { subtree: true, childList: true,
+      attributeFilter: ["data-run", "data-t", "data-painted", "data-preview", "data-gallery"] });
   });
 }""".replace("PATIENCE", str(PATIENCE))
 
 
-def painted(page: Page, click: Callable[[], None]) -> float:
-    """Milliseconds from the click that `click` makes to the first paint of another run than the one shown."""
-    page.evaluate(ARM)
-    click()
+def painted(page: Page, act: Callable[[], object], event: str = "click", changed: str = "run") -> float:
+    """Milliseconds from the event that `act` makes to the paint that follows from it.
+
+    changed: what is waited for. "run": the first paint of another run than the one shown; "preview": another picture while a slider is
+    dragged; "gallery": all pictures of a sheet.
+    """
+    page.evaluate(ARM, [event, changed])
+    act()
     return float(page.evaluate("() => window.painted"))
 
 
