@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypedDict, TypeVar
 
 import numpy as np
 import torch
@@ -51,6 +51,9 @@ class Recipe(Protocol):
     def batch(self) -> int: ...
     @property
     def windows(self) -> tuple[int, ...]: ...
+
+
+R = TypeVar("R", bound=Timed)
 
 
 @dataclass(frozen=True)
@@ -226,35 +229,65 @@ class Plan(ABC):
         say(f"wrote {file} into {self.out} after {keeper.step} steps")
 
 
-@dataclass(frozen=True)
-class Command:
-    """`train` as it was asked for. Raises BadInput when made of what cannot be.
+class Options(TypedDict, total=False):
+    """What `train` of a text model can be told: see `Command`, which holds the defaults."""
 
-    start: the folder of a model to go on from, or whose twin is trained. ships: whether it makes what ships, with its examples.
+    data: Path | None
+    text: Path | None
+    out: Path | None
+    minutes: float | None
+    steps: int | None
+    attention: bool
+    seed: int
+    resume: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class Command(Generic[R]):
+    """`train` as it was asked for.
+
+    recipe: with the sizes of the model to start from, where there is one. start: the folder of a model to go on from, or whose twin is
+    trained. ships: whether it makes what ships, with its examples. minutes, steps: how long it learns; dry_run: only say so.
     """
 
     variant: str
+    recipe: R
     out: Path
     start: Path | None
     ships: bool
-    known: bool  # a recipe of ours, not that for a text of one's own
     data: Path | None
     text: Path | None
+    minutes: float | None
+    steps: int | None
+    attention: bool
+    seed: int
+    resume: bool
+    dry_run: bool
 
     @classmethod
     def read(
         cls,
         generator: str,
-        variants: tuple[str, ...],
+        recipes: Mapping[str, R],
+        own: R,
+        built: Callable[[R, dict[str, Any]], R],
         variant: str | None,
-        data: Path | None,
-        text: Path | None,
-        out: Path | None,
         *,
-        attention: bool,
-        resume: bool,
-    ) -> Command:
-        """variants: those that have a recipe."""
+        data: Path | None = None,
+        text: Path | None = None,
+        out: Path | None = None,
+        minutes: float | None = None,
+        steps: int | None = None,
+        attention: bool = True,
+        seed: int = 0,
+        resume: bool = False,
+        dry_run: bool = False,
+    ) -> Command[R]:
+        """recipes: by variant; own: that for a text of one's own. built(recipe, config.json): the recipe with the sizes of that model.
+
+        Raises BadInput for what cannot be.
+        """
         if (data is None) == (text is None):
             raise BadInput("Training needs either a data folder or a text file.", "训练需要数据文件夹或文本文件，二者取一。")
         found = generators.folders(generator)
@@ -262,14 +295,19 @@ class Command:
         if variant not in found:
             generators.card(generator).variant(variant)  # raises the sentence that names the variants
         if out is None:
-            own = Path(os.environ.get("LAB_MODELS_DIR", "models")) / generator
-            out = found[variant] if text is None or variant not in variants else own / text.stem
+            models = Path(os.environ.get("LAB_MODELS_DIR", "models")) / generator
+            out = found[variant] if text is None or variant not in recipes else models / text.stem
         start = None
         if resume or not attention:
             start = next((each for each in (out, found[variant]) if (each / "config.json").is_file()), None)
-        ships = attention and text is None and out == found[variant] and variant in variants
-        known = variant in variants and (text is None or start == found[variant])
-        return cls(variant, out, start, ships, known, data, text)
+        recipe = recipes[variant] if variant in recipes and (text is None or start == found[variant]) else own
+        if start is not None:
+            recipe = built(recipe, read_json(start / "config.json"))
+        if minutes is None and steps is None:
+            steps = _steps_of_the_model(out) if not attention else None
+            minutes = recipe.minutes if steps is None else None
+        ships = attention and text is None and out == found[variant] and variant in recipes
+        return cls(variant, recipe, out, start, ships, data, text, minutes, steps, attention, seed, resume, dry_run)
 
     def amount(self) -> str:
         """How much there is to learn from."""
@@ -280,21 +318,29 @@ class Command:
             return f"{sum(len(read_poems(self.data, name)) for name in POEMS):,} poems"
         return f"{len(read_tales(self.data)):,} tales"
 
-    def announce(self, amount: str, recipe: Timed, minutes: float | None, steps: int | None) -> None:
+    def announce(self, amount: str) -> None:
         """Say what would be done. amount: how much there is to learn from."""
-        length = f"{steps:,} steps" if steps else f"{minutes or recipe.minutes:g} minutes"
+        length = f"{self.steps:,} steps" if self.steps else f"{self.minutes:g} minutes"
         say(f"{self.variant}: {amount}; would learn for {length} into {self.out}")
 
-    def material(self, recipe: Recipe) -> tuple[tokens.Vocabulary, Corpus]:
+    def material(self) -> tuple[tokens.Vocabulary, Corpus]:
         """Vocabulary, of the model to start from or learned, and what is read with it."""
+        recipe: Any = self.recipe
         vocabulary = tokens.load(self.start) if self.start else learn_vocabulary(self.variant, self.data, self.text, recipe.vocabulary)
         return vocabulary, corpus_of(self.variant, self.data, self.text, vocabulary, recipe.windows)
 
-    def length(self, recipe: Timed, minutes: float | None, steps: int | None, attention: bool) -> tuple[float | None, int | None]:
-        """Minutes and steps: as given, else for a twin as many steps as the model took, else the recipe's minutes."""
-        if minutes is None and steps is None and not attention and (self.out / "card.json").is_file():
-            steps = read_json(self.out / "card.json").get("training", {}).get("steps")
-        return (recipe.minutes if minutes is None and steps is None else minutes), steps
+    def carry_out(self, kind: type[Plan], corpus: Any, vocabulary: Any) -> Plan:
+        """Train as asked for; returns what was planned."""
+        plan = kind(self.recipe, corpus, vocabulary, self.out, self.attention, self.seed, self.minutes, self.steps)
+        plan.carry_out(self.resume, self.start)
+        return plan
+
+
+def _steps_of_the_model(folder: Path) -> int | None:
+    """So many its twin takes; None if there is no model."""
+    card = folder / "card.json"
+    steps: int | None = read_json(card).get("training", {}).get("steps") if card.is_file() else None
+    return steps
 
 
 ABOUT = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from generators.recording import record
 from generators.roles import write_roles
 from generators.scoring import Scorer
 from generators.tokens import Shared
-from generators.training import DenseLoss, read_json, write_card, write_json
+from generators.training import DenseLoss, write_card, write_json
 
 ASSETS = learning.ROOT / "assets" / "gpt"
 
@@ -114,35 +114,18 @@ def _logits_of(model: Qwen3ForCausalLM) -> Callable[[Tensor], Tensor]:
     return lambda inputs: model(input_ids=inputs, use_cache=False).logits
 
 
-def train(
-    variant: str | None,
-    *,
-    data: Path | None = None,
-    text: Path | None = None,
-    out: Path | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    attention: bool = True,
-    seed: int = 0,
-    resume: bool = False,
-    dry_run: bool = False,
-) -> None:
+def train(variant: str | None, **options: Unpack[learning.Options]) -> None:
     """Train a variant, or a model of one's own on a text file, into the folder `out`. Progress goes to stderr; Ctrl-C saves.
 
     resume goes on from the training's own state, else from the weights in the variant's folder. The twin (attention False) takes
     as many steps as the model with attention did. Raises BadInput.
     """
-    command = learning.Command.read("gpt", tuple(RECIPES), variant, data, text, out, attention=attention, resume=resume)
-    recipe = RECIPES[command.variant] if command.known else OWN_TEXT
-    if command.start is not None:
-        recipe = _as_built(recipe, read_json(command.start / "config.json"))
-    if dry_run:
-        command.announce(command.amount(), recipe, minutes, steps)
+    command = learning.Command.read("gpt", RECIPES, OWN_TEXT, _as_built, variant, **options)
+    if command.dry_run:
+        command.announce(command.amount())
         return
-    vocabulary, corpus = command.material(recipe)
-    minutes, steps = command.length(recipe, minutes, steps, attention)
-    plan = Plan(recipe, corpus, Shared.of(vocabulary), command.out, attention, seed, minutes, steps)
-    plan.carry_out(resume, command.start)
+    vocabulary, corpus = command.material()
+    command.carry_out(Plan, corpus, Shared.of(vocabulary))
     if command.ships:
         finish(command.variant)
 

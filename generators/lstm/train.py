@@ -5,10 +5,10 @@ Letters: B rows of a batch, T tokens of a row, E embedding, N vocabulary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor
@@ -114,38 +114,25 @@ class Plan(learning.Plan):
         write_json(self.out / "config.json", {"model": self.config, "verse": isinstance(self.corpus, Verse)})
 
 
-def train(
-    variant: str | None,
-    *,
-    data: Path | None = None,
-    text: Path | None = None,
-    out: Path | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    attention: bool = True,
-    seed: int = 0,
-    resume: bool = False,
-    dry_run: bool = False,
-) -> None:
+def train(variant: str | None, **options: Unpack[learning.Options]) -> None:
     """Train a variant, or a model of one's own on a text file, into the folder `out`. Progress goes to stderr; Ctrl-C saves.
 
     resume goes on from the training's own state, else from the weights in the variant's folder. The twin (attention False) takes
     as many steps as the model with attention did. Raises BadInput.
     """
-    command = learning.Command.read("lstm", tuple(RECIPES), variant, data, text, out, attention=attention, resume=resume)
-    recipe = RECIPES[command.variant] if command.known else OWN_TEXT
-    if command.start is not None:
-        sizes = read_json(command.start / "config.json")["model"]
-        recipe = replace(recipe, **{name: sizes[name] for name in ("embedding_dim", "lstm_units", "attention_heads")})
-    if dry_run:
-        command.announce(command.amount(), recipe, minutes, steps)
+    command = learning.Command.read("lstm", RECIPES, OWN_TEXT, _as_built, variant, **options)
+    if command.dry_run:
+        command.announce(command.amount())
         return
-    vocabulary, corpus = command.material(recipe)
-    minutes, steps = command.length(recipe, minutes, steps, attention)
-    plan = Plan(recipe, corpus, vocabulary, command.out, attention, seed, minutes, steps)
-    plan.carry_out(resume, command.start)
+    vocabulary, corpus = command.material()
+    plan = command.carry_out(Plan, corpus, vocabulary)
     if command.ships:
         record(Run.load(command.out), command.variant, EXAMPLES[command.variant], command.out, plan.work / "snapshots")
+
+
+def _as_built(recipe: Recipe, config: Mapping[str, Any]) -> Recipe:
+    """The recipe with the sizes of a model that is there."""
+    return replace(recipe, **{name: config["model"][name] for name in ("embedding_dim", "lstm_units", "attention_heads")})
 
 
 SEEDS = (0, 1, 2)
@@ -162,7 +149,7 @@ def study_seeds(data: Path, out: Path = ASSETS / "poems_zh") -> None:
             plan = replace(plans[attention], seed=seed)
             model = plan.new_model()
             train_attention_model(plan, model, clock=Clock(steps=STUDY_STEPS), rate=rates[attention])
-            write_weights(out / "seeds" / f"{plan.files[attention]}-{seed}.safetensors", model.state_dict())
+            write_weights(out / "seeds" / f"{plan.files[attention]}-{seed}.safetensors", model.state_dict(), bits=plan.bits)
             say(f"seed {seed}, {plan.files[attention]}: validation {plan.validate(model, 1000):.4f}")
     write_json(out / "seeds" / "config.json", {"model": plans[True].config})
     write_card(out, seed_study={"steps": STUDY_STEPS, "rates": [rates[True], rates[False]], "seeds": list(SEEDS), "data": "Tang poems"})

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from generators.seq2seq.corpus import Corpus, Row, collate, corpus_of, learn_lan
 from generators.seq2seq.model import EncoderDecoder
 from generators.seq2seq.search import beam_search
 from generators.seq2seq.tokens import Languages, decode
-from generators.training import IGNORED, DenseLoss, adamw, read_json, write_card, write_json
+from generators.training import IGNORED, DenseLoss, adamw, write_card, write_json
 
 ASSETS = learning.ROOT / "assets" / "seq2seq"
 BEAMS = 4
@@ -129,37 +129,20 @@ def nats(model: EncoderDecoder, rows: Sequence[Row], batch: int = 256) -> tuple[
     return total, count
 
 
-def train(
-    variant: str | None,
-    *,
-    data: Path | None = None,
-    text: Path | None = None,
-    out: Path | None = None,
-    minutes: float | None = None,
-    steps: int | None = None,
-    attention: bool = True,
-    seed: int = 0,
-    resume: bool = False,
-    dry_run: bool = False,
-) -> None:
+def train(variant: str | None, **options: Unpack[learning.Options]) -> None:
     """Train a variant, or a model of one's own on a file of "source, tab, target" lines, into the folder `out`. Ctrl-C saves.
 
     resume goes on from the training's own state, else from the weights in the variant's folder. The twin (attention False) takes
     as many steps as the model with attention did. Raises BadInput.
     """
-    command = learning.Command.read("seq2seq", tuple(RECIPES), variant, data, text, out, attention=attention, resume=resume)
-    recipe = RECIPES[command.variant] if command.known else OWN_TEXT
-    if command.start is not None:
-        recipe = _as_built(recipe, read_json(command.start / "config.json")["model"])
-    pairs = read_pairs_file(text) if text is not None else read_pairs(command.variant, data or Path())
-    if dry_run:
-        command.announce(f"{len(pairs):,} sources", recipe, minutes, steps)
+    command = learning.Command.read("seq2seq", RECIPES, OWN_TEXT, _as_built, variant, **options)
+    pairs = read_pairs_file(command.text) if command.text is not None else read_pairs(command.variant, command.data or Path())
+    if command.dry_run:
+        command.announce(f"{len(pairs):,} sources")
         return
-    kind = "" if text is not None else command.variant
-    languages = Languages.load(command.start) if command.start else learn_languages(kind, pairs, recipe.vocabulary)
-    minutes, steps = command.length(recipe, minutes, steps, attention)
-    plan = Plan(recipe, corpus_of(pairs, languages, seed), languages, command.out, attention, seed, minutes, steps)
-    plan.carry_out(resume, command.start)
+    kind = "" if command.text is not None else command.variant
+    languages = Languages.load(command.start) if command.start else learn_languages(kind, pairs, command.recipe.vocabulary)
+    command.carry_out(Plan, corpus_of(pairs, languages, command.seed), languages)
     if command.ships:
         finish(command.variant)
 
@@ -172,7 +155,7 @@ def finish(variant: str) -> None:
 
 def _as_built(recipe: Recipe, config: Mapping[str, Any]) -> Recipe:
     """The recipe with the sizes of a model that is there."""
-    return replace(recipe, **{name: config[name] for name in ("embedding_dim", "units", "score_dim")})
+    return replace(recipe, **{name: config["model"][name] for name in ("embedding_dim", "units", "score_dim")})
 
 
 ABOUT: dict[str, dict[str, Any]] = {
