@@ -17,11 +17,11 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
-STAGES = ("text", "grid")
-PANELS = ("panels", "heads", "components", "change", "curves")
+STAGES = ("text", "pane", "brush", "grid", "gallery")
+PANELS = ("panels", "heads", "components", "change", "curves", "figures", "memory")
 PARTS = ("store", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view")  # joined in this order
 LANGUAGES = ("en", "zh")
-EVENTS = ("pick", "edit", "face", "state")
+EVENTS = ("pick", "edit", "rub", "face", "state")
 
 ServerFunction = Callable[..., Any]
 """Takes one JSON object from the browser (anything may be in it), returns JSON; may be async."""
@@ -44,8 +44,9 @@ class AttentionView(gr.HTML):
     """Text or picture beside the attention that made it.
 
     fetch({run, first}) → a message with all steps from `first`; row({run, query}) → `wire.detail_message`;
-    learning({generator, variant}) → `wire.series_message`; film({generator, variant, seed, settings}) → {pictures: [{seed, url}]}.
-    Events: pick {run, step, id}, edit {run, edits}, face {seed}, state {pin, layer, head}.
+    learning({generator, variant}) → `wire.series_message`; film({generator, variant, seed, settings, edits, without}) → {pictures:
+    [{seed, url}]}; gallery({…, compare}) → {sheets: {with: [{seed, url}], without: […]}}, one of both unless compared.
+    Events: pick {run, step, id}, edit {run, edits}, rub {run, hidden}, face {run, seed, without?}, state {pin, layer, head}.
     """
 
     def __init__(
@@ -56,10 +57,11 @@ class AttentionView(gr.HTML):
         row: ServerFunction | None = None,
         learning: ServerFunction | None = None,
         film: ServerFunction | None = None,
+        gallery: ServerFunction | None = None,
         elem_id: str | None = "attention-view",
         **rest: Any,
     ) -> None:
-        given = {"fetch": fetch, "row": row, "learning": learning, "film": film}
+        given = {"fetch": fetch, "row": row, "learning": learning, "film": film, "gallery": gallery}
         super().__init__(
             value,  # type: ignore[arg-type]
             html_template='<div class="av-root"></div>',

@@ -19,12 +19,13 @@ import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from generators.base import Card, Request
+from generators.metrics import mean_and_spread
 from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
 
 WORTH_PACKING = 256  # bytes from which a message is deflated, if that saves a tenth
@@ -34,6 +35,11 @@ CANDIDATES = 6  # that the view shows
 DIGITS = 5  # of exact numbers
 PROBABILITY_DIGITS = 3
 BY_LENGTH = re.compile(r"(\w+)_len_(\d+)_(\d+|up)")
+SIDES = ("with", "without")
+GREY_LEVELS = {"en": "grey levels", "zh": "灰阶"}  # of 255, in which pictures are apart
+
+Verdict = Literal["better", "worse", "undecided", ""]
+"""Of attention: "" where there is nothing to compare."""
 
 
 def quantise(weights: np.ndarray) -> np.ndarray:
@@ -53,10 +59,13 @@ def error_bound(weight: float) -> float:
 def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What the view says about a run before its first step: names, parts of the network, what is pinned first.
 
-    figures: the variant's card.json, whose figures by length and whose measures of the heads are shown beside the run.
+    figures: the variant's card.json: figures by length, the headline, what it remembers of its pupils, what its heads do.
+    grid: cells a side of which any may be rubbed out. gallery: whether many seeds can be asked for at once; twin: whether without, too.
     """
-    variant = card.variant(request.variant)
-    measured = {"curves": curves(figures or {}, card.claim), "heads": _habits(figures or {})}
+    variant, found = card.variant(request.variant), figures or {}
+    measured = {"curves": curves(found, card.claim), "heads": _habits(found)}
+    measured |= {"figures": headline(found, card.headline), "memory": memory(found)}
+    offered = {"grid": variant.grid, "gallery": card.gallery, "twin": card.twin and card.gallery}
     return {
         "title": dict(card.title),
         "variant_title": dict(variant.title),
@@ -66,8 +75,54 @@ def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapp
         "anatomy": [[dict(words), attention] for words, attention in card.anatomy],
         "pin": {"kind": variant.pin.kind, "layer": variant.pin.layer, "head": variant.pin.head, "query": variant.pin.query},
         "stored": stored,
-        **{name: each for name, each in measured.items() if each},
+        **{name: each for name, each in (measured | offered).items() if each},
     }
+
+
+def headline(figures: Mapping[str, Any], names: Iterable[str]) -> list[dict[str, Any]]:
+    """The figures that are said under what was made, by those names of a card.json's metrics, with their verdict.
+
+    Of a metric that was repeated over seeds, seeds, spread (the larger of the two sides) and means: {"with": …, "without": …}.
+    """
+    metrics = figures.get("metrics", {})
+    return [
+        _figure(name, metrics[name]) for name in names if isinstance(metrics.get(name), Mapping) and _is_number(metrics[name].get("with"))
+    ]
+
+
+def _figure(name: str, metric: Mapping[str, Any]) -> dict[str, Any]:
+    said = {"name": name, "unit": metric.get("unit", ""), "better": metric.get("better", "higher"), "verdict": verdict(metric)}
+    said |= {part: metric[part] for part in (*SIDES, "floor", "n") if _is_number(metric.get(part))}
+    seeds = {side: metric.get(f"{side}_seeds") or [] for side in SIDES}
+    if all(seeds.values()):
+        repeated = {side: mean_and_spread(values) for side, values in seeds.items()}
+        said |= {"seeds": min(map(len, seeds.values())), "spread": _rounded(max(spread for _, spread in repeated.values()))}
+        said["means"] = {side: _rounded(average) for side, (average, _) in repeated.items()}
+    return said
+
+
+def verdict(metric: Mapping[str, Any]) -> Verdict:
+    """Whether attention helped: by the means of the seeds where there are some, else by the shipped pair.
+
+    Undecided where the sides are no further apart than the larger of their standard deviations.
+    """
+    pairs = [metric.get(f"{side}_seeds") or [metric.get(side)] for side in SIDES]
+    if not all(_is_number(value) for values in pairs for value in values):
+        return ""
+    (one, spread), (other, other_spread) = map(mean_and_spread, pairs)
+    if abs(one - other) <= max(spread, other_spread):
+        return "undecided"
+    return "better" if (one < other) == (metric.get("better") == "lower") else "worse"
+
+
+def memory(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether a model of pictures copies its pupils, as its card.json has it: distances to the nearest training picture as two histograms
+    over common edges, of what it made and of pictures that it never saw; `closer` says what share it made too near. {} if not measured."""
+    found, metrics = figures.get("memory"), figures.get("metrics", {})
+    if not isinstance(found, Mapping) or not all(part in found for part in ("edges", "made", "held_out", "closer")):
+        return {}
+    nearest = {name: metrics.get(name, {}).get("with") for name in ("nearest_train", "nearest_held_out")}
+    return {"unit": GREY_LEVELS, **found, **{name: _rounded(value) for name, value in nearest.items() if _is_number(value)}}
 
 
 def curves(figures: Mapping[str, Any], claim: Words | None = None) -> list[dict[str, Any]]:
@@ -80,7 +135,7 @@ def curves(figures: Mapping[str, Any], claim: Words | None = None) -> list[dict[
         name, start, end = parts.groups()
         curve = found.setdefault(name, {"name": name, "unit": given.get("unit", ""), "better": given.get("better", "higher"), "points": []})
         point = {"from": int(start), "to": None if end == "up" else int(end)}
-        curve["points"].append(point | {side: given[side] for side in ("with", "without") if isinstance(given.get(side), (int, float))})
+        curve["points"].append(point | {side: given[side] for side in SIDES if isinstance(given.get(side), (int, float))})
     for curve in found.values():
         curve["points"].sort(key=lambda point: point["from"])
         curve["length_unit"] = dict(figures.get("length_unit", {}))
@@ -123,7 +178,7 @@ def message(
         sent["head"] = {
             "generator": trace.generator,
             "variant": trace.variant,
-            "request": trace.request,
+            "request": {name: part for name, part in trace.request.items() if name != "picture"},  # the first step has it
             "seed": trace.request.get("seed", 0),
             "attention": bool(trace.request.get("attention", True)),
             "prompt": list(trace.steps[0].prompt) if trace.steps else [],
@@ -186,6 +241,7 @@ def _step(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int,
         "text": "" if chosen and step.text == chosen[1] else step.text,
         "chosen": choices.index(chosen) + 1 if chosen else 0,
         "cand": choices,
+        "source": None if step.source is None else picture_url(step.source),
         "picture": None if step.picture is None else picture_url(step.picture),
         "facts": {name: value if value == int(value) else _rounded(value) for name, value in step.facts.items() if math.isfinite(value)},
         "notes": [dict(each) for each in step.notes],
@@ -273,6 +329,10 @@ def _detail(detail: Detail) -> dict[str, Any]:
 
 def _numbers(rows: np.ndarray) -> list[list[float | None]]:
     return [[_rounded(value) if math.isfinite(value) else None for value in row] for row in rows.astype(np.float64).tolist()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _rounded(value: float, digits: int = DIGITS) -> float:

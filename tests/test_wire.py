@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from generators.base import Card, Pin, Request, Variant
 from generators.trace import Attention, Beam, Choice, Detail, Grid, Step, Tokens, Trace
 from page import wire
 
@@ -215,6 +216,65 @@ def test_a_picture_names_its_grids_and_is_deflated() -> None:
     head, _, data = sent["picture"].partition(",")
     assert head == "data:image/png;base64" and sent["facts"] == {"gamma": 0.83123}
     assert (np.asarray(Image.open(io.BytesIO(b64decode(data)))) == trace.steps[0].picture).all()
+
+
+def test_a_picture_made_from_a_picture_travels_with_it_once() -> None:
+    source = dice.integers(0, 255, (16, 16, 3)).astype(np.uint8)
+    trace = picture_run()
+    trace.request |= {"picture": wire.picture_url(source), "hidden": [1, 2]}
+    trace.steps[0] = replace(trace.steps[0], source=source)
+    message = whole(trace)
+    head, _, data = message["steps"][0]["source"].partition(",")
+    assert head == "data:image/png;base64" and (np.asarray(Image.open(io.BytesIO(b64decode(data)))) == source).all()
+    assert message["head"]["request"] == {"seed": 5, "hidden": [1, 2]} and "picture" in trace.request
+
+
+FACES = Card(
+    name="painter",
+    title={"en": "Paint", "zh": "画"},
+    summary={"en": "Paints.", "zh": "画画。"},
+    accepts=("seed", "picture"),
+    produces="picture",
+    variants=(Variant("faces", {"en": "Face", "zh": "脸"}, "🙂", {"en": "", "zh": ""}, Pin("self", 0), size=64, grid=16),),
+    settings=(),
+    anatomy=(({"en": "Attention", "zh": "注意力"}, True),),
+    gallery=True,
+    headline=("frechet", "psnr", "unknown"),
+)
+
+
+def test_a_heading_says_what_can_be_done_with_a_picture_and_how_good_it_is() -> None:
+    metrics = {
+        "frechet": {"with": 3.1, "without": 3.9, "better": "lower", "with_seeds": [5, 6, 7], "without_seeds": [9, 9.5, 10], "floor": 0.9},
+        "psnr": {"with": 24.5, "without": None, "unit": "dB", "better": "higher", "n": 1000},
+        "nearest_train": {"with": 14.25},
+    }
+    memory = {"edges": [0, 1, 2], "made": [0, 9], "held_out": [1, 8], "closer": 0.01, "n": 9}
+    head = wire.heading(FACES, Request("faces"), figures={"metrics": metrics, "memory": memory})
+    assert (head["grid"], head["gallery"], head["twin"]) == (16, True, True)
+    assert head["figures"] == [
+        {"name": "frechet", "unit": "", "better": "lower", "verdict": "better", "with": 3.1, "without": 3.9, "floor": 0.9}
+        | {"seeds": 3, "spread": 1.0, "means": {"with": 6.0, "without": 9.5}},
+        {"name": "psnr", "unit": "dB", "better": "higher", "verdict": "", "with": 24.5, "n": 1000},
+    ]
+    assert head["memory"] == {"unit": wire.GREY_LEVELS, **memory, "nearest_train": 14.25}
+    plain = wire.heading(replace(FACES, gallery=False, variants=(replace(FACES.variants[0], grid=0),)), Request("faces"))
+    assert not {"grid", "gallery", "twin", "figures", "memory"} & set(plain)
+
+
+@pytest.mark.parametrize(
+    ("given_metric", "said"),
+    [
+        ({"with": 3, "without": 4, "better": "lower"}, "better"),
+        ({"with": 3, "without": 4, "better": "higher"}, "worse"),
+        ({"with": 3, "without": 3, "better": "higher"}, "undecided"),
+        ({"with": 3, "without": None}, ""),
+        ({"with": 3, "without": 9, "better": "higher", "with_seeds": [4, 6], "without_seeds": [4, 5]}, "undecided"),  # 5 ± 1.4, 4.5 ± 0.7
+        ({"with": 3, "without": 9, "better": "higher", "with_seeds": [8, 9], "without_seeds": [4, 5]}, "better"),
+    ],
+)
+def test_a_verdict_takes_the_spread_into_account(given_metric: dict[str, Any], said: str) -> None:
+    assert wire.verdict(given_metric) == said
 
 
 def test_an_axis_that_stays_is_named_once() -> None:

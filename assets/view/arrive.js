@@ -81,6 +81,8 @@ const arriving = {
   fail(error) {
     if (this.pending) this.runs.delete(this.pending.id);
     this.pending = null;
+    this.root.classList.remove("av-previewing");
+    this.grid.previewed = null;
     this.banner.textContent = words(error);
     this.banner.words = error;
     this.banner.hidden = false;
@@ -108,13 +110,20 @@ const arriving = {
     this.root.classList.toggle("av-is-picture", run.isPicture);
     this.root.classList.toggle("av-paired", run.paired);
     this.curves.show(run);
+    this.figures.show(run);
+    this.gallery.close(false);
     (run.isPicture ? this.grid.top : this.text.element).append(this.steps);
-    said(this.hint, touch.matches ? "hint_touch" : run.isPicture ? "hint_cells" : run.paired ? "hint_paired" : "hint");
+    this.tellHint(run);
     this.root.classList.toggle("av-plain", !run.head.attention);
     this.describeRun();
     this.showBranches();
     if (run.shown) { this.arrived(run, true); } else { this.text.update(run); this.grid.update(run, null); }
     this.wake();
+  },
+
+  tellHint(run) {
+    const name = run.source ? (run.head.grid ? "hint_rub" : "hint_pictures") : run.isPicture ? "hint_cells" : run.paired ? "hint_paired" : "hint";
+    said(this.hint, touch.matches && !run.source ? "hint_touch" : name);
   },
 
   get instant() { return document.hidden || still() || Boolean(this.run.head.stored) || this.run.isPicture || this.run.all; },
@@ -148,6 +157,7 @@ const arriving = {
   arrived(run, again) {
     if (!this.map) this.chooseMap(run);
     if (run.parted) this.unpackRest(run);
+    if (run.source) this.tellHint(run);
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
     if (run.isPicture) this.grid.update(run, this.map).then(() => this.refresh()); else this.text.update(run);
     this.root.dataset.t = run.shown;
@@ -161,8 +171,11 @@ const arriving = {
   },
 
   chooseMap(run) {
-    const wanted = this.wanted.layer || this.state.layer;
-    this.map = run.maps.get(wanted) || run.maps.get(`${this.pinned.kind}:${this.pinned.layer}`) || run.order[0] || null;
+    const fills = run.hidden.size && (this.rubbed || !this.state.layer) && run.order.find((map) => map.kind === "cross"); // what fills the hole
+    const wanted = this.wanted.layer || (fills ? fills.id : this.state.layer), pinned = `${this.pinned.kind}:${this.pinned.layer}`;
+    this.map = run.maps.get(wanted) || run.maps.get(pinned) || run.order[0] || null;
+    this.rubbed = false;
+    if (this.map && this.map.id !== pinned && this.chosenHead === undefined) this.state.head = "mean";
     run.kind = this.map?.kind ?? null;
     delete this.wanted.layer;
     if (this.state.head === "rollout" && run.stack.length < 2) this.state.head = "mean";
@@ -176,6 +189,7 @@ const arriving = {
       const inside = this.wanted.pin.filter((row) => row < map.queries);
       if (inside.length === this.wanted.pin.length) { this.state.follow = false; delete this.wanted.pin; return inside; }
     }
+    if (run.isPicture && map.kind === "cross" && run.hidden.size) return [middle(run.hidden, map.queryAxis.grid[1])];
     const query = this.pinned.kind === map.kind ? this.pinned.query : -1;
     if (query >= 0 && query < map.queries && (run.isPicture || run.done)) return [query];
     if (run.isPicture) return [Math.floor(map.queries / 2)];
@@ -194,7 +208,8 @@ const arriving = {
     if (run.isPicture) this.refresh(); else this.render();
     this.speak();
     this.askRow();
-    if (run.isPicture) this.askFilm(run);
+    if (run.isPicture && !run.source) this.askFilm(run);
+    if (run.isPicture) this.grid.fit();
   },
 
   pictureReady() {
@@ -202,6 +217,13 @@ const arriving = {
     this.drawHeads();
   },
 };
+
+// The cell that lies nearest to the middle of some.
+function middle(found, columns) {
+  const places = [...found].map((cell) => [Math.floor(cell / columns), cell % columns, cell]);
+  const [row, column] = [0, 1].map((i) => places.reduce((sum, place) => sum + place[i], 0) / places.length);
+  return places.reduce((best, each) => (Math.hypot(each[0] - row, each[1] - column) < Math.hypot(best[0] - row, best[1] - column) ? each : best))[2];
+}
 
 // The last row that chose a word: not a mark, a space or a full stop.
 function lastWord(run, rows) {

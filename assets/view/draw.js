@@ -36,6 +36,7 @@ function readTheme() {
   Object.assign(theme, PALETTES[dark ? "dark" : "light"], { dark });
   theme.tints = ramp(theme.ground, theme.key);
   theme.queryTints = ramp(theme.ground, theme.query);
+  theme.greys = ramp(theme.ground, theme.ink).map((colour) => colour.match(/\d+/g).map(Number)); // of a difference
   theme.idleTints = ramp(theme.ground, theme.soft); // of rows that were computed and switched off
   theme.idleInks = inksOn(theme.idleTints, theme.ink);
   theme.inks = inksOn(theme.tints, theme.ink);
@@ -121,9 +122,9 @@ function fresh(canvas, width, height) {
   return pen;
 }
 
-// An image of rows × columns cells in the key colour; `weightAt(row, column)` may be negative: not there.
+// An image of rows × columns cells, in the key colour if no other ramp is given; `weightAt(row, column)` may be negative: not there.
 const scratch = document.createElement("canvas");
-function cells(pen, rows, columns, weightAt, x, y, width, height, smooth = false) {
+function cells(pen, rows, columns, weightAt, x, y, width, height, smooth = false, pixels = theme.pixels) {
   scratch.width = columns;
   scratch.height = rows;
   const inner = scratch.getContext("2d");
@@ -132,7 +133,7 @@ function cells(pen, rows, columns, weightAt, x, y, width, height, smooth = false
     for (let c = 0; c < columns; c++, at += 4) {
       const share = weightAt(r, c);
       if (!(share >= 0)) continue;
-      const pixel = theme.pixels[Math.round(LEVELS * Math.min(1, share))];
+      const pixel = pixels[Math.round(LEVELS * Math.min(1, share))];
       image.data[at] = pixel[0];
       image.data[at + 1] = pixel[1];
       image.data[at + 2] = pixel[2];

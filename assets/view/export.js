@@ -47,7 +47,7 @@ class Figure {
 function drawFigure(view) {
   const { run, state, look } = view;
   const text = run && !run.isPicture;
-  const figure = new Figure(Math.max(960, Math.round((text ? view.text.width : 720) + 2 * MARGIN)));
+  const figure = new Figure(Math.max(960, Math.round((text ? view.text.width : 880) + 2 * MARGIN)));
   if (!run) return figure.svg();
   figure.paragraph(view.title(), { size: 20, weight: 600 });
   figure.y += 18;
@@ -104,13 +104,16 @@ function drawText(figure, view) {
 }
 
 function drawPictures(figure, view) {
-  const side = 320;
-  view.grid.panes.forEach((pane, i) => {
-    const x = MARGIN + i * (side + 24);
-    figure.canvas(pane.canvas, x, figure.y, side, side);
-    figure.text(pane.caption.textContent, x, figure.y + side + 20, { size: 13, fill: theme.soft });
+  const panes = view.grid.panes.filter((pane) => !pane.element.hidden), gap = 24, top = figure.y;
+  const side = Math.min(320, (figure.width - 2 * MARGIN - (panes.length - 1) * gap) / panes.length);
+  const feet = panes.map((pane, i) => {
+    const x = MARGIN + i * (side + gap);
+    figure.canvas(pane.canvas, x, top, side, side);
+    figure.y = top + side;
+    figure.paragraph(pane.caption.textContent, { size: 13, fill: theme.soft, x, width: side });
+    return figure.y;
   });
-  figure.y += side + 30;
+  figure.y = Math.max(...feet) + 10;
 }
 
 function drawComponents(figure, view) {

@@ -1,210 +1,235 @@
-// The stage of cells that look at cells: the picture with the query marked, and the same picture dimmed where it was not looked at.
+// The stage of cells that look at cells. A picture made from nothing stands twice: as it is, and dimmed where it was not looked at. One made
+// from a picture stands between that and their difference, the map over whichever was looked at.
 
-const DIM = 0.84; // how far a cell with no weight is darkened
-const SHADE = "13,15,18";
 const CROP = 46; // pixels of a cell shown with its neighbours
+const ENDS = { encoder: ["in", "in"], self: ["out", "out"], cross: ["out", "in"] }; // from where a kind looks, at what
+const PLACES = ["in", "out", "difference"];
+const ROOM = 6; // pixels left free under the view
 
 class GridStage {
   constructor(view) {
     this.view = view;
-    this.image = null;
-    this.panes = ["query", "key"].map((side) => this.pane(side));
+    Object.assign(this, { run: null, map: null, images: {}, filled: new Set(), previewed: null, previews: 0, last: {} });
+    this.panes = PLACES.map(() => new Pane(this));
+    this.brush = new Brush(this);
     this.crops = h("ol", { className: "av-crops" });
     this.facts = h("dl", { className: "av-facts" });
     this.film = h("div", { className: "av-film" });
     said(this.film, "film", {}, "aria-label");
     this.film.setAttribute("role", "group");
     this.cropsTitle = h("h3", { className: "av-title" });
-    this.filmTitle = said(h("h3", { className: "av-title" }), "film");
+    this.many = said(h("button", { type: "button", className: "av-button", onclick: () => this.view.gallery.open() }), "gallery_open");
+    this.takers = h("div", { className: "av-takers", role: "group" });
+    said(this.takers, "send_to", {}, "aria-label");
+    this.memory = new Memory();
     this.top = h("div", { className: "av-grid-top" }, this.facts);
-    this.side = h("div", { className: "av-grid-side" }, this.top, h("section", {}, this.cropsTitle, this.crops), h("section", { className: "av-film-part" }, this.filmTitle, this.film));
+    const looked = h("section", { className: "av-looked" }, this.cropsTitle, this.crops);
+    const filmed = h("section", { className: "av-film-part" }, h("div", { className: "av-line" }, said(h("h3", { className: "av-title" }), "film"), this.many), this.film);
+    this.side = h("div", { className: "av-grid-side" }, this.top, h("div", { className: "av-grid-low" }, h("div", { className: "av-grid-lists" }, looked, filmed), this.memory.element));
     this.element = h("div", { className: "av-grid" }, h("div", { className: "av-panes" }, ...this.panes.map((pane) => pane.element)), this.side);
     this.observer = new ResizeObserver(() => this.view.refresh());
     this.observer.observe(this.panes[0].frame);
   }
 
-  pane(side) {
-    const canvas = h("canvas", { ariaHidden: "true" });
-    const frame = h("div", { className: "av-frame", tabIndex: 0, role: "application" }, canvas);
-    said(frame, `picture_${side}`, {}, "aria-label");
-    const caption = h("figcaption");
-    const element = h("figure", { className: "av-pane" }, frame, caption);
-    const pane = { side, canvas, frame, caption, element, from: null };
-    const cellAt = (event) => {
-      const [rows, columns] = this.gridOf(side);
-      const box = frame.getBoundingClientRect();
-      const clamp = (value, most) => Math.max(0, Math.min(most - 1, Math.floor(value)));
-      return clamp(((event.clientY - box.y) / box.height) * rows, rows) * columns + clamp(((event.clientX - box.x) / box.width) * columns, columns);
-    };
-    frame.addEventListener("pointermove", (event) => {
-      if (!this.map || event.pointerType === "touch") return;
-      const cell = cellAt(event);
-      if (side === "query" && pane.from !== null && event.buttons && cell !== pane.from) { pane.dragged = true; this.view.pinRows(this.rectangle(pane.from, cell)); }
-      this.view.hoverCell(cell, side === "key" || event.altKey);
-    });
-    frame.addEventListener("pointerleave", () => this.view.hoverCell(null));
-    frame.addEventListener("pointerdown", (event) => { pane.from = this.map ? cellAt(event) : null; pane.dragged = false; });
-    frame.addEventListener("click", (event) => {
-      if (!this.map || pane.dragged || pane.from === null) return;
-      if (side === "query") this.view.pinRows(event.shiftKey ? [...new Set([...this.view.state.pins, pane.from])] : [pane.from]);
-      else this.view.chooseKey(pane.from);
-      pane.cursor = pane.from;
-    });
-    frame.addEventListener("keydown", (event) => this.key(event, pane));
-    frame.addEventListener("focusout", () => this.view.hoverCell(null));
-    return pane;
+  get sourced() { return Boolean(this.run?.source); }
+
+  imageOf(place) { return place === "out" ? (this.previewed ?? this.images.out) : this.images[place]; }
+
+  // Rows and columns over a pane: of the map that is shown, else of the one that a click would show.
+  gridOf(pane) {
+    if (pane.brushed) return this.brush.grid;
+    const map = pane.queries || pane.keys ? this.map : this.mapFrom(pane);
+    return map ? (pane.queries || map !== this.map ? map.queryAxis : map.keyAxis).grid : null;
   }
 
-  gridOf(side) { return (side === "query" ? this.map.queryAxis : this.map.keyAxis).grid; }
-
-  rectangle(a, b) {
-    const columns = this.gridOf("query")[1];
+  rectangle([, columns], a, b) {
     const [rows, cols] = [[a, b].map((cell) => Math.floor(cell / columns)), [a, b].map((cell) => cell % columns)].map((pair) => pair.sort((x, y) => x - y));
     const found = [];
     for (let r = rows[0]; r <= rows[1]; r++) for (let c = cols[0]; c <= cols[1]; c++) found.push(r * columns + c);
     return found;
   }
 
-  key(event, pane) {
-    if (!this.map || event.ctrlKey || event.metaKey) return;
-    const [rows, columns] = this.gridOf(pane.side);
-    const at = pane.cursor ?? (pane.side === "query" ? this.view.state.pins[0] : this.view.keyShown()) ?? 0;
-    let [r, c] = [Math.floor(at / columns), at % columns];
-    if (event.key === "Enter" || event.key === " ") {
-      event.preventDefault();
-      if (pane.side === "query") this.view.pinRows([at]); else this.view.chooseKey(at);
-      return;
-    }
-    const move = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
-    if (!move) return;
-    event.preventDefault();
-    r = Math.max(0, Math.min(rows - 1, r + move[0]));
-    c = Math.max(0, Math.min(columns - 1, c + move[1]));
-    pane.cursor = r * columns + c;
-    if (pane.side === "query" && event.shiftKey) this.view.pinRows(this.rectangle(this.view.state.pins[0] ?? at, pane.cursor));
-    this.view.hoverCell(pane.cursor, pane.side === "key");
+  // ---- which map: a visitor just clicks any cell of any picture ----
+
+  // The map whose queries are cells of that pane: of a cell that was filled in, what it drew on; else of the kind that was last shown there.
+  mapFrom(pane, cell = null) {
+    if (!this.sourced || !this.run) return null;
+    const place = pane.of === "difference" ? "out" : pane.of;
+    const maps = this.run.order.filter((map) => map.queryAxis?.grid);
+    const fills = cell !== null && this.filled.has(cell) && maps.find((map) => map.kind === "cross");
+    if (fills) return fills;
+    const from = maps.filter((map) => ENDS[map.kind][0] === place);
+    return from.find((map) => map.id === this.last[place]) || from[0] || null;
   }
 
+  press(pane, cell, more) {
+    const { view } = this;
+    if (!this.map) return;
+    const filled = this.filled.has(cell) && pane.of === "in" && this.mapFrom(pane, cell);
+    if (pane.queries && !filled) { view.pinRows(more ? [...new Set([...view.state.pins, cell])] : [cell]); return; }
+    const other = more && pane.keys ? null : this.mapFrom(pane, cell);
+    if (other && other !== this.map) view.setLayer(other.id, view.state.head, [cell]);
+    else if (other) view.pinRows([cell]);
+    else if (pane.keys) view.chooseKey(cell);
+  }
+
+  arrange() {
+    const { map, sourced } = this, ends = map && ENDS[map.kind];
+    this.panes.forEach((pane, i) => {
+      pane.of = sourced ? PLACES[i] : "out";
+      pane.queries = Boolean(map) && (sourced ? (pane.of === "in" ? "in" : "out") === ends[0] : i === 0);
+      pane.keys = Boolean(map) && (sourced ? pane.of === ends[1] : i === 1);
+      const name = sourced ? pane.of : i ? "key" : "query", drawn = pane.of === "difference";
+      said(pane.frame, `picture_${name}`, {}, "aria-label");
+      pane.frame.tabIndex = drawn ? -1 : 0;
+      pane.frame.setAttribute("role", drawn ? "img" : "application");
+    });
+    if (map && sourced) this.last[ends[0]] = map.id;
+    const [first, second, third] = this.panes;
+    third.element.hidden = !sourced;
+    second.element.hidden = !sourced && !map;
+    if (this.brush.element.parentElement !== first.tools) first.tools.append(this.brush.element);
+    (sourced ? second : first).tools.append(this.takers);
+    this.element.classList.toggle("av-sourced", sourced);
+  }
+
+  // ---- what has come ----
+
   async update(run, map) {
-    this.map = map && map.queryAxis && map.keyAxis && map.queryAxis.grid && map.keyAxis.grid ? map : null;
-    const picture = [...run.pictures].reverse().find(Boolean);
+    if (!run.shown) return; // the earlier pictures stay until there are others
+    this.run = run;
+    this.map = map && map.queryAxis?.grid && map.keyAxis?.grid ? map : null;
+    this.arrange();
     this.showFacts(run);
-    if (!picture) { this.image = null; return; }
-    if (!picture.image) {
-      picture.image = new Image();
-      picture.image.src = picture.url;
-      await picture.image.decode().catch(() => {});
-    }
-    this.image = picture.image;
-    if (map && !picture.colours && this.map) picture.colours = { query: this.colours(this.gridOf("query")), key: this.colours(this.gridOf("key")) };
-    run.colours = picture.colours;
+    this.memory.show(run);
+    this.brush.follow(run);
+    const picture = [...run.pictures].reverse().find(Boolean);
+    await Promise.all([picture, run.source].map((each) => each && decoded(each)));
+    if (run !== this.run) return;
+    this.images = { in: run.source?.image, out: picture?.image };
+    if (picture) { this.previews++; this.previewed = null; this.view.root.classList.remove("av-previewing"); }
+    this.filled = run.source ? run.hidden : new Set();
+    this.measured = this.images.in && this.images.out ? difference(this.images.in, this.images.out, run.hidden, run.head.grid) : null;
+    this.offer();
     this.view.pictureReady();
   }
 
-  // Mean colour of every cell, three numbers a cell.
-  colours([rows, columns]) {
-    const canvas = h("canvas", { width: columns, height: rows });
-    const pen = canvas.getContext("2d", { willReadFrequently: true });
-    pen.imageSmoothingQuality = "high";
-    pen.drawImage(this.image, 0, 0, columns, rows);
-    const { data } = pen.getImageData(0, 0, columns, rows);
-    return Float32Array.from({ length: rows * columns * 3 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
+  // A picture that is on its way, before its run: only the newest is painted.
+  async preview(url) {
+    const turn = ++this.previews, picture = await decoded({ url });
+    if (turn !== this.previews || !this.run) return;
+    this.previewed = picture.image;
+    this.view.root.classList.add("av-previewing");
+    this.view.root.dataset.preview = String(turn);
+    this.view.refresh();
+  }
+
+  // Mean colours of the cells that ask and that are looked at; null until the pictures are there.
+  coloursOf(map) {
+    if (!map.queryAxis?.grid || !map.keyAxis?.grid) return null;
+    const ends = this.sourced ? ENDS[map.kind] : ["out", "out"];
+    const [query, key] = [map.queryAxis.grid, map.keyAxis.grid].map((grid, i) => this.cellColours(this.images[ends[i]], grid));
+    return query && key ? { query, key } : null;
+  }
+
+  cellColours(image, [rows, columns]) {
+    if (!image) return null;
+    const known = (image.cells ||= {}), name = `${rows}×${columns}`;
+    if (!known[name]) {
+      const { data } = pixelsOf(image, columns, rows);
+      known[name] = Float32Array.from({ length: rows * columns * 3 }, (_, i) => data[4 * Math.floor(i / 3) + (i % 3)]);
+    }
+    return known[name];
+  }
+
+  // One button for every other choice that takes this picture; the controls know them.
+  offer() {
+    const { run } = this, picture = [...run.pictures].reverse().find(Boolean);
+    const { generator, variant, request } = run.head;
+    const found = (picture && window.attentionLab?.takers?.(`${generator}/${variant}`)) || [];
+    this.takers.hidden = !found.length;
+    this.takers.replaceChildren(...found.map(({ target, label }) => {
+      const button = h("button", { type: "button", className: "av-link" }, `→ ${words(label)}`);
+      button.addEventListener("click", () => window.attentionLab.send(picture.url, target, { ...request, generator, variant, seed: run.seed, pictured: this.sourced }));
+      button.setAttribute("aria-label", t("send_it", { to: words(label) }));
+      return button;
+    }));
   }
 
   showFacts(run) {
     const facts = Object.entries(run.facts).map(([name, value]) => [words({ en: STRINGS.en[`fact_${name}`], zh: STRINGS.zh[`fact_${name}`] }) || name, short(value)]);
     if (this.map) {
-      const [rows, columns] = this.gridOf("query"), [kr, kc] = this.gridOf("key");
+      const [[rows, columns], [kr, kc]] = [this.map.queryAxis.grid, this.map.keyAxis.grid];
       facts.push([t("looks_at"), t("grids", { queries: `${rows}×${columns}`, keys: `${kr}×${kc}` })]);
     }
     this.facts.replaceChildren(...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
+  // The pictures as large as lets all of the view be seen at once.
+  fit() {
+    const { view, element } = this;
+    if (!this.run?.isPicture || narrow.matches || view.main.hidden) { element.style.removeProperty("--most"); return; }
+    const open = [view.change.element, view.more].reduce((sum, each) => sum + (each.hidden ? 0 : each.offsetHeight + 8), 0);
+    const above = view.root.getBoundingClientRect().top + window.scrollY;
+    const [pane] = this.panes, under = pane.element.offsetHeight - pane.frame.offsetHeight;
+    const tall = window.innerHeight - above - (view.root.offsetHeight - open - view.stage.offsetHeight) - under - ROOM;
+    element.style.setProperty("--most", `${Math.round(tall)}px`);
+  }
+
+  // ---- painting ----
+
   paint(look) {
-    for (const pane of this.panes) {
-      const size = pane.frame.clientWidth;
-      const pen = fresh(pane.canvas, size, size);
-      pen.imageSmoothingEnabled = this.view.state.smooth;
-      pen.imageSmoothingQuality = "high";
-      if (!this.image) continue;
-      pen.drawImage(this.image, 0, 0, size, size);
-      if (!look || !this.map) continue;
-      const dimmed = (pane.side === "key") !== look.reverse;
-      if (dimmed) this.dim(pen, look, this.gridOf(pane.side), size);
-      this.marks(pen, look, pane.side, size);
-    }
-    said(this.panes[0].caption, look && look.reverse ? "pane_who" : "pane_query");
-    said(this.panes[1].caption, look && look.reverse ? "pane_seen" : "pane_key");
+    if (!this.run) return;
+    for (const pane of this.panes) if (!pane.element.hidden) { pane.paint(look); this.tell(pane, look); }
     this.element.classList.toggle("av-nomap", !this.map);
   }
 
-  dim(pen, look, [rows, columns], size) {
-    scratch.width = columns;
-    scratch.height = rows;
-    const inner = scratch.getContext("2d");
-    const image = inner.createImageData(columns, rows);
-    const [r, g, b] = SHADE.split(",").map(Number);
-    for (let cell = 0; cell < rows * columns; cell++) image.data.set([r, g, b, 255 * DIM * (1 - level(look.weights[cell] || 0, look.top))], 4 * cell);
-    inner.putImageData(image, 0, 0);
-    pen.save();
-    pen.imageSmoothingEnabled = this.view.state.smooth;
-    pen.drawImage(scratch, 0, 0, size, size);
-    pen.restore();
+  // What a pane shows, under it.
+  tell(pane, look) {
+    const { measured } = this, reverse = Boolean(look?.reverse);
+    if (pane.of === "difference") { said(pane.caption, measured ? "pane_difference" : "pane_difference_none", measured ? { mean: short(measured.mean) } : {}); return; }
+    if (!this.sourced) { said(pane.caption, pane.queries || !this.map ? (reverse ? "pane_who" : "pane_query") : reverse ? "pane_seen" : "pane_key"); return; }
+    const both = pane.queries && pane.keys, lit = look && (reverse ? pane.queries : pane.keys);
+    said(pane.caption, `pane_${pane.of}${!look || this.previewed ? "" : both ? (reverse ? "_both_who" : "_both") : lit ? (reverse ? "_who" : "_lit") : pane.queries || pane.keys ? (reverse ? "_seen" : "_from") : ""}`);
   }
 
-  marks(pen, look, side, size) {
-    const [rows, columns] = this.gridOf(side);
-    const own = (side === "query") !== look.reverse;
-    if (own) {
-      const at = look.boxed.map((cell) => [Math.floor(cell / columns), cell % columns]);
-      if (!at.length) return;
-      const r0 = Math.min(...at.map((p) => p[0])), r1 = Math.max(...at.map((p) => p[0])) + 1;
-      const c0 = Math.min(...at.map((p) => p[1])), c1 = Math.max(...at.map((p) => p[1])) + 1;
-      const rect = [(c0 / columns) * size, (r0 / rows) * size, ((c1 - c0) / columns) * size, ((r1 - r0) / rows) * size];
-      cross(pen, rect, look.reverse ? theme.key : theme.query, at.length === 1);
-      return;
-    }
-    if (!look.reverse && this.view.state.key !== null) {
-      const key = this.view.state.key;
-      frame(pen, [((key % columns) / columns) * size, (Math.floor(key / columns) / rows) * size, size / columns, size / rows], theme.key);
-    }
-    if (!look.reverse && look.boxed.length === 1) {
-      const [qr, qc] = this.gridOf("query");
-      const x = (((look.boxed[0] % qc) + 0.5) / qc) * size, y = ((Math.floor(look.boxed[0] / qc) + 0.5) / qr) * size;
-      cross(pen, [x, y, 0, 0], theme.query, true);
-    }
+  // |out − in| in one hue from ground to ink, relative to its highest.
+  drawDifference(pen, size, smooth) {
+    if (!this.measured) return;
+    const { shares, wide, top } = this.measured;
+    cells(pen, wide, wide, (r, c) => level(shares[r * wide + c], top), 0, 0, size, size, smooth, theme.greys);
   }
 
   showCrops(look) {
-    const side = look && look.reverse ? "query" : "key";
-    said(this.cropsTitle, look && look.reverse ? "top_askers" : "top_cells");
-    const top = look && this.map && this.image ? topKeys(look.weights, 6) : [];
+    const reverse = Boolean(look?.reverse), axis = reverse ? "queryAxis" : "keyAxis";
+    said(this.cropsTitle, reverse ? "top_askers" : "top_cells");
+    const image = this.map && this.imageOf(this.sourced ? ENDS[this.map.kind][reverse ? 0 : 1] : "out");
+    const top = look && image ? topKeys(look.weights, 6) : [];
     while (this.crops.children.length > top.length) this.crops.lastChild.remove();
     top.forEach((cell, i) => {
       if (!this.crops.children[i]) {
-        const canvas = h("canvas", { ariaHidden: "true" });
-        const button = h("button", { type: "button", onclick: () => (button.side === "key" ? this.view.chooseKey(button.cell) : this.view.pinRows([button.cell])) }, canvas, h("span"));
-        this.crops.append(h("li", {}, button));
+        const made = h("button", { type: "button", onclick: () => (made.asks ? this.view.pinRows([made.cell]) : this.view.chooseKey(made.cell)) }, h("canvas", { ariaHidden: "true" }), h("span"));
+        this.crops.append(h("li", {}, made));
       }
-      const button = this.crops.children[i].firstChild;
-      const [rows, columns] = this.gridOf(side);
-      Object.assign(button, { cell, side });
-      button.lastChild.textContent = percent(look.weights[cell]);
-      button.setAttribute("aria-label", t("cell_share", { place: this.place(cell, side), share: percent(look.weights[cell]) }));
-      button.setAttribute("aria-pressed", String(side === "key" && this.view.state.key === cell));
-      const pen = fresh(button.firstChild, CROP, CROP);
-      pen.imageSmoothingEnabled = this.view.state.smooth;
-      const { naturalWidth: w, naturalHeight: h_ } = this.image;
-      const around = 1; // cells shown on every side, so that one sees what the cell is part of
-      const sx = ((cell % columns) - around) * (w / columns), sy = (Math.floor(cell / columns) - around) * (h_ / rows);
-      const sw = (w / columns) * (1 + 2 * around), sh = (h_ / rows) * (1 + 2 * around);
-      pen.drawImage(this.image, sx, sy, sw, sh, 0, 0, CROP, CROP);
-      frame(pen, [CROP / 3, CROP / 3, CROP / 3, CROP / 3], side === "key" ? theme.key : theme.query);
+      const button = this.crops.children[i].firstChild, share = percent(look.weights[cell]);
+      Object.assign(button, { cell, asks: reverse });
+      button.lastChild.textContent = share;
+      button.setAttribute("aria-label", t("cell_share", { place: this.place(cell, axis), share }));
+      button.setAttribute("aria-pressed", String(!reverse && this.view.state.key === cell));
+      this.drawCrop(button.firstChild, image, cell, this.map[axis].grid, reverse ? theme.query : theme.key);
     });
   }
 
-  place(cell, side) {
-    const columns = this.gridOf(side)[1];
+  // A cell with those around it, so that one sees what it is part of.
+  drawCrop(canvas, image, cell, [rows, columns], colour) {
+    const pen = fresh(canvas, CROP, CROP), { naturalWidth: w, naturalHeight: tall } = image;
+    pen.imageSmoothingEnabled = this.view.state.smooth;
+    pen.drawImage(image, ((cell % columns) - 1) * (w / columns), (Math.floor(cell / columns) - 1) * (tall / rows), (3 * w) / columns, (3 * tall) / rows, 0, 0, CROP, CROP);
+    frame(pen, [CROP / 3, CROP / 3, CROP / 3, CROP / 3], colour);
+  }
+
+  place(cell, axis = "keyAxis") {
+    const columns = this.map[axis].grid[1];
     return t("place", { row: Math.floor(cell / columns) + 1, column: (cell % columns) + 1 });
   }
 
@@ -217,34 +242,41 @@ class GridStage {
       return button;
     });
     this.film.replaceChildren(...nodes);
-    this.element.classList.toggle("av-nofilm", !nodes.length);
+    this.many.hidden = !this.run?.head.gallery;
+    this.element.classList.toggle("av-nofilm", !nodes.length && this.many.hidden);
   }
 }
 
-// A frame in a colour, readable on any ground.
-function frame(pen, [x, y, w, hh], colour) {
-  pen.lineWidth = 4.5;
-  pen.strokeStyle = "rgba(255,255,255,.9)";
-  pen.strokeRect(x, y, w, hh);
-  pen.lineWidth = 2.25;
-  pen.strokeStyle = colour;
-  pen.strokeRect(x, y, w, hh);
+// A picture with its image, once that can be drawn.
+async function decoded(picture) {
+  if (!picture.image) {
+    const image = new Image();
+    image.src = picture.url;
+    await image.decode().catch(() => {});
+    picture.image = image;
+  }
+  return picture;
 }
 
-// The mark of the query: a frame round its cells, and for one cell four short lines that point at it.
-function cross(pen, [x, y, w, hh], colour, lines) {
-  if (w) frame(pen, [x, y, w, hh], colour);
-  if (!lines) return;
-  const [cx, cy, gap, reach] = [x + w / 2, y + hh / 2, Math.max(w / 2 + 2, 4), Math.max(w / 2 + 9, 11)];
-  for (const [width, stroke] of [[4.5, "rgba(255,255,255,.9)"], [2.25, colour]]) {
-    pen.lineWidth = width;
-    pen.strokeStyle = stroke;
-    pen.lineCap = "round";
-    pen.beginPath();
-    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-      pen.moveTo(cx + dx * gap, cy + dy * gap);
-      pen.lineTo(cx + dx * reach, cy + dy * reach);
-    }
-    pen.stroke();
+function pixelsOf(image, columns, rows) {
+  const pen = h("canvas", { width: columns, height: rows }).getContext("2d", { willReadFrequently: true });
+  pen.imageSmoothingQuality = "high";
+  pen.drawImage(image, 0, 0, columns, rows);
+  return pen.getImageData(0, 0, columns, rows);
+}
+
+// |out − in| by pixel in grey levels, the mean of the three colours; −1 where nothing was there to see.
+function difference(from, to, hidden, side) {
+  const wide = to.naturalWidth, [a, b] = [from, to].map((image) => pixelsOf(image, wide, wide).data);
+  const shares = new Float32Array(wide * wide);
+  let sum = 0, seen = 0, top = 16; // a difference of a few levels is not blown up
+  for (let i = 0; i < shares.length; i++) {
+    const cell = side ? Math.floor(((Math.floor(i / wide)) * side) / wide) * side + Math.floor(((i % wide) * side) / wide) : -1;
+    if (hidden.has(cell)) { shares[i] = -1; continue; }
+    shares[i] = (Math.abs(a[4 * i] - b[4 * i]) + Math.abs(a[4 * i + 1] - b[4 * i + 1]) + Math.abs(a[4 * i + 2] - b[4 * i + 2])) / 3;
+    sum += shares[i];
+    seen++;
+    if (shares[i] > top) top = shares[i];
   }
+  return { shares, wide, top, mean: seen ? sum / seen : 0 };
 }

@@ -24,15 +24,16 @@ class HeadPanel {
     this.group.addEventListener("scroll", () => this.paintSoon(), { passive: true });
   }
 
-  // A row a layer where a text has several; pictures and single layers have a list.
-  get isStack() { return this.layerMaps.length > 1 && !this.view.run.isPicture; }
+  // A row a layer where a kind has several; single layers have a list.
+  get isStack() { return this.layerMaps.length > 1; }
+  get byKinds() { return this.isStack || this.view.run.isPicture; } // a chip for each kind, not for each layer
 
   update(run, map) {
     this.layerMaps = byKind(run.order).find((maps) => maps.includes(map)) || [map];
-    const built = `${run.id}|${run.order.map((each) => each.id).join()}|${map.heads}|${this.isStack && map.kind}|${lang()}`;
+    const built = `${run.id}|${run.order.map((each) => each.id).join()}|${map.heads}|${this.byKinds && map.kind}|${lang()}`;
     if (built !== this.built) { this.built = built; this.build(run, map); }
     const { head } = this.view.state;
-    for (const item of this.layers.children) this.check(item, item.layer === map.id || (this.isStack && item.kind === map.kind));
+    for (const item of this.layers.children) this.check(item, item.layer === map.id || (this.byKinds && item.kind === map.kind));
     for (const item of this.items) this.check(item, item.head === head && (!this.isStack || typeof head !== "number" || item.map === map.id));
     for (const label of this.group.querySelectorAll(".av-row-name")) label.classList.toggle("av-on", label.map === map.id && head !== "rollout");
     this.tell(run, map, head);
@@ -48,13 +49,16 @@ class HeadPanel {
 
   build(run, map) {
     this.element.classList.toggle("av-stacked", this.isStack);
+    this.element.classList.toggle("av-kinds", this.byKinds && byKind(run.order).length > 1);
     this.view.band.classList.toggle("av-many", this.isStack);
     const kinds = byKind(run.order);
-    this.layers.hidden = this.isStack ? kinds.length < 2 : run.order.length < 2;
-    this.layers.replaceChildren(...(this.isStack ? kinds.map((maps) => maps[0]) : run.order).map((each) => {
+    this.layers.hidden = this.byKinds ? kinds.length < 2 : run.order.length < 2;
+    this.layers.replaceChildren(...(this.byKinds ? kinds.map((maps) => maps[0]) : run.order).map((each) => {
       const item = h("button", { type: "button", role: "radio", className: "av-chip", onclick: () => this.view.setLayer(each.id) });
       Object.assign(item, { layer: each.id, kind: each.kind });
-      return this.isStack ? said(item, `kind_${each.kind}`) : said(item, "layer", () => ({ kind: t(`kind_${each.kind}`), layer: each.layer + 1 }));
+      const name = this.view.kindName(each.kind);
+      if (run.source) said(item, `${name}_long`, {}, "title");
+      return this.byKinds ? said(item, name) : said(item, "layer", () => ({ kind: t(`kind_${each.kind}`), layer: each.layer + 1 }));
     }));
     this.mixes.replaceChildren();
     if (this.isStack) this.buildStack(run); else this.buildList(map);
@@ -128,6 +132,7 @@ class HeadPanel {
   measured(run, map, head) {
     const shares = run.head.heads?.[map.kind]?.[map.layer]?.[head];
     if (shares) return DOES.filter((name) => name in shares).map((name) => [name, shares[name]]).sort((a, b) => b[1] - a[1]);
+    if (run.isPicture) return this.measuredCells(map, head);
     const known = (map.habits ||= new Map()), drawn = `${head}:${map.version}`;
     if (!run.done || run.shown < run.steps.length || map.kind !== "self" || run.paired) return [];
     if (!known.has(drawn)) {
@@ -135,6 +140,15 @@ class HeadPanel {
       known.set(drawn, found ? found.shares.filter(([name]) => name !== "itself") : []);
     }
     return known.get(drawn);
+  }
+
+  measuredCells(map, head) {
+    const colours = this.view.grid.coloursOf(map), known = (map.habits ||= new Map()), drawn = `${head}:${map.version}`;
+    if (!colours) return [];
+    if (!known.has(drawn)) known.set(drawn, habitsOfCells(map, head, colours));
+    const found = known.get(drawn);
+    if (!found) { known.delete(drawn); return []; }
+    return isAlike(found) ? [["alike", found.alike]] : [["far", found.distance]];
   }
 
   describe(run, map, head) {
@@ -191,8 +205,9 @@ class HeadPanel {
       if (worked++ && left() < 3) return false;
       item.drawn = drawn;
       const size = item.children[1] ? sizes.cell : sizes.tiny, dots = Math.min(size, Math.max(2, map.queries));
-      const small = map.small(item.head, dots, 3 * size);
-      cells(fresh(item.firstChild, size, size), dots, dots, (r, c) => small[r * dots + c] / 255 || -1, 0, 0, size, size);
+      const pen = fresh(item.firstChild, size, size);
+      if (map.keyAxis?.grid) this.drawGrid(pen, map, item.head, size);
+      else { const small = map.small(item.head, dots, 3 * size); cells(pen, dots, dots, (r, c) => small[r * dots + c] / 255 || -1, 0, 0, size, size); }
       this.name(item, run, map);
     }
     this.tell(run, this.view.map, this.view.state.head);
@@ -215,9 +230,9 @@ class HeadPanel {
   // The sentence that says it and its numbers; `chance`: what it would be if all keys counted alike.
   habit(run, map, head) {
     if (map.queryAxis && map.queryAxis.grid && map.keyAxis && map.keyAxis.grid) {
-      const found = habitsOfCells(map, head, run.colours);
+      const found = habitsOfCells(map, head, this.view.grid.coloursOf(map));
       if (!found) return [];
-      if (found.alike !== null && found.alike > 1.25 * found.chance && found.alike > 0.2) return ["habit_alike", { share: percent(found.alike), chance: percent(found.chance) }];
+      if (isAlike(found)) return ["habit_alike", { share: percent(found.alike), chance: percent(found.chance) }];
       return ["habit_far", { share: percent(found.distance), chance: percent(found.far) }];
     }
     const found = run.paired ? null : habitsOfTokens(map, head);
@@ -225,3 +240,6 @@ class HeadPanel {
     return found.share >= 0.2 ? [`habit_${found.name}`, { share: percent(found.share) }] : ["habit_back", { n: found.distance.toFixed(found.distance < 10 ? 1 : 0) }];
   }
 }
+
+// Whether a head looks at colours like the query's more than equal weights would.
+const isAlike = (found) => found.alike !== null && found.alike > 1.25 * found.chance && found.alike > 0.2;

@@ -28,6 +28,8 @@ const keeping = {
   branchName(run) {
     const edits = run.head.request?.edits || [];
     const mark = edits.length ? "✎ " : "";
+    const hidden = run.hidden.size;
+    if (run.source) return mark + t(hidden ? "branch_filled" : "branch_picture", { n: hidden });
     if (run.isPicture) return mark + (run.head.request?.text?.trim().slice(0, 18) || t("branch_seed", { seed: run.seed }));
     const before = run.before?.tokens || [];
     const at = run.tokens.findIndex((token, i) => token !== before[i]);
@@ -94,17 +96,29 @@ const keeping = {
 
   async askFilm(run) {
     if (!server.film) return;
-    const { generator, variant, request } = run.head, { seed } = run;
-    const asked = JSON.stringify([generator, variant, seed, request?.settings]);
+    const { generator, variant, request, attention } = run.head, { seed } = run;
+    const asked = JSON.stringify([generator, variant, seed, request?.settings, request?.edits, attention]);
     if (!this.films.has(asked)) {
-      const answer = await server.film({ generator, variant, seed, settings: request?.settings ?? {} }).catch(() => null);
+      const answer = await server.film({ generator, variant, seed, settings: request?.settings ?? {}, edits: request?.edits ?? [], without: !attention }).catch(() => null);
       this.films.set(asked, answer?.pictures ?? []);
       if (this.films.size > 24) this.films.delete(this.films.keys().next().value);
     }
     if (this.run === run) this.grid.showFilm(this.films.get(asked), seed);
   },
 
-  face(seed) { trigger("face", { run: this.run.id, seed }); },
+  // Another seed, watched; from a sheet of one of the twins: by that one.
+  face(seed, without) {
+    this.gallery.close(false);
+    trigger("face", { run: this.run.id, seed, ...(without === undefined ? {} : { without }) });
+  },
+
+  // The same picture with these cells rubbed out.
+  sendHidden(hidden) {
+    this.root.dataset.state = "waiting";
+    this.keepPins = false;
+    this.rubbed = true;
+    trigger("rub", { run: this.run.id, hidden });
+  },
 
   // ---- edits ----
 

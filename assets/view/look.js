@@ -92,7 +92,7 @@ const looking = {
 
   keyName(key) {
     if (key === OTHERS) return t("others");
-    if (this.map?.keyAxis?.grid) return this.grid.map ? this.grid.place(key, "key") : String(key);
+    if (this.map?.keyAxis?.grid) return this.grid.map ? this.grid.place(key) : String(key);
     return bare(this.map?.keyAxis?.tokens?.[key] ?? this.run.tokens[this.run.wordOfKey(key)] ?? "");
   },
 
@@ -107,10 +107,10 @@ const looking = {
   },
 
   // Another map, the same words.
-  setLayer(id, head = this.state.head) {
+  setLayer(id, head = this.state.head, pins = null) {
     const { run } = this;
     const opening = run.unpack([run.maps.get(id)]);
-    if (opening) { opening.then(() => { if (run === this.run) this.setLayer(id, head); }); return; }
+    if (opening) { opening.then(() => { if (run === this.run) this.setLayer(id, head, pins); }); return; }
     const words = this.state.pins.map((row) => run.wordOf(row));
     this.map = run.maps.get(id);
     this.state.layer = id;
@@ -119,7 +119,9 @@ const looking = {
       const rows = words.map((word) => run.rowOf(word)).filter((row) => row >= 0 && row < this.map.queries);
       Object.assign(this.state, { pins: rows.length ? rows : this.firstPins(), key: null, over: null, reverse: false, painted: null });
     }
+    if (pins) { Object.assign(this.state, { pins, follow: false, key: null, painted: null }); this.keepPins = run.isPicture; }
     this.state.head = this.chosenHead = typeof head === "number" ? Math.min(head, this.map.heads - 1) : head;
+    if (run.isPicture) this.grid.update(run, this.map);
     this.heads.update(run, this.map);
     this.drawHeads();
     this.refresh();

@@ -29,17 +29,20 @@ const saying = {
 
   sayCells(look) {
     if (!this.grid.map) return t("no_map");
+    const { run } = this, kind = run.source ? `_${this.map.kind}` : ""; // of what is read and made from it, which looks at which
     if (look.reverse) {
       const best = topKeys(look.weights, 1)[0] ?? 0;
-      return t("cell_seen", { place: this.grid.place(look.seen, "key"), share: percent(look.weights[best] || 0), other: this.grid.place(best, "query") });
+      return t(`cell_seen${kind}`, { place: this.grid.place(look.seen), share: percent(look.weights[best] || 0), other: this.grid.place(best, "queryAxis") });
     }
     const order = [...look.row].sort((a, b) => b - a);
     let sum = 0, half = 0;
     while (sum < 0.5 && half < order.length) sum += order[half++];
-    const best = look.best[0] ?? 0;
-    const parts = { n: look.rows.length, half, all: look.row.length, share: percent(look.row[best] || 0), other: this.grid.place(best, "key") };
-    if (look.rows.length > 1) return t("cells", parts);
-    return t("cell", { ...parts, place: this.grid.place(look.rows[0], "query") });
+    const best = look.best[0] ?? 0, unseen = kind && this.map.kind !== "self" ? run.hidden.size : 0;
+    const parts = { n: look.rows.length, half, all: look.row.length - unseen, share: percent(look.row[best] || 0), other: this.grid.place(best) };
+    const several = look.rows.length > 1, filled = this.map.kind === "cross" && look.rows.every((cell) => this.grid.filled.has(cell));
+    const name = `${several ? "cells" : "cell"}${filled ? "_filled" : kind}`;
+    const sentence = t(name, { ...parts, place: this.grid.place(look.rows[0], "queryAxis") });
+    return look.used ? sentence : `${sentence} ${t("unused_sentence")}`;
   },
 
   describeRun() {
@@ -69,12 +72,15 @@ const saying = {
     return [words(head.title), words(head.variant_title)].filter(Boolean).join(" · ") || head.generator;
   },
 
+  // Of pictures the kinds say which looks at which.
+  kindName(kind) { return this.run.source ? `pictures_${kind}` : `kind_${kind}`; },
+
   provenance() {
     const { run, state, map } = this;
     const { request = {} } = run.head;
     const head = map ? (typeof state.head === "number" ? t("head", { n: state.head + 1 }) : t(state.head)) : "";
     const prompt = request.text ? t("from_prompt", { prompt: String(request.text).slice(0, 80) }) : "";
-    return ["Attention Lab", `${run.head.generator}/${run.head.variant}`, prompt, t("from_seed", { seed: run.seed }), map ? t("layer", { kind: t(`kind_${map.kind}`), layer: map.layer + 1 }) : "", head, ...this.edits().map((edit) => this.change.describe(edit))].filter(Boolean).join(" · ");
+    return ["Attention Lab", `${run.head.generator}/${run.head.variant}`, prompt, run.source ? "" : t("from_seed", { seed: run.seed }), run.hidden.size ? t("branch_filled", { n: run.hidden.size }) : "", map ? t("layer", { kind: t(this.kindName(map.kind)), layer: map.layer + 1 }) : "", head, ...this.edits().map((edit) => this.change.describe(edit))].filter(Boolean).join(" · ");
   },
 
   showStep(look) {

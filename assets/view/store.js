@@ -214,12 +214,14 @@ class Run {
     Object.assign(this, { id, head: null, steps: [], tokens: [], prompt: 0, maps: new Map(), done: false, shown: 0, kind: null });
     this.stepOf = []; // by chosen token: its step
     this.pictures = []; // by step: { url, image }
+    this.source = null; // the picture that it was made from: { url, image }
     this.facts = {};
     this.details = new Map(); // query → details
   }
 
   get order() { return [...this.maps.values()]; }
   get seed() { return this.facts.seed ?? this.head?.seed ?? 0; }
+  get hidden() { return new Set(this.head?.request?.hidden || []); } // cells of the source that were rubbed out
   get isPicture() { return this.head ? this.head.produces === "picture" : this.pictures.length > 0; }
   // Whether it reads one text and writes another: its stage has two axes.
   get paired() { return !this.isPicture && (this.head?.pin?.kind === "cross" || this.maps.has("cross:0")); }
@@ -260,6 +262,7 @@ class Run {
       this.maps.get(id).add(sent);
     }
     if (step.chosen) { this.tokens.push(step.chosen[1]); this.stepOf.push(this.shown); }
+    if (step.source) this.source = { url: step.source };
     if (step.picture) this.pictures[this.shown] = { url: step.picture };
     if (step.facts) Object.assign(this.facts, step.facts);
     for (const detail of step.detail || []) {

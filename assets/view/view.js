@@ -36,6 +36,8 @@ class View {
     this.keys = new BarList("keys", (row) => this.chooseKey(row.key));
     this.beams = new BarList("beams", () => {});
     this.curves = new Curves();
+    this.figures = new Figures();
+    this.gallery = new Gallery(this);
     this.branches = h("div", { className: "av-branches", role: "group" });
     said(this.branches, "branches", {}, "aria-label");
     this.notes = h("p", { className: "av-notes" });
@@ -53,11 +55,11 @@ class View {
     this.empty = h("div", { className: "av-empty" }, said(h("p", { className: "av-invite" }), "empty_title"), said(h("p", {}), "empty"));
     this.band = h("div", { className: "av-band" }, h("div", { className: "av-band-side" }, this.heads.element, this.curves.element), this.components.element, this.curves.claim);
     this.main = h("div", { className: "av-main" }, this.branches, this.stage,
-      h("div", { className: "av-line" }, this.sentence, this.switches), h("div", { className: "av-small" }, this.notes, this.hint),
+      h("div", { className: "av-line" }, this.sentence, this.switches), h("div", { className: "av-small" }, this.figures.element, this.notes, this.hint),
       h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element), this.band, this.tools, this.change.element, this.more);
     this.root.classList.add("attention-view");
     this.root.setAttribute("lang", lang());
-    this.root.replaceChildren(this.banner, this.empty, this.main, this.spoken);
+    this.root.replaceChildren(this.banner, this.empty, this.main, this.gallery.element, this.spoken);
     this.speak = debounce(500, () => { this.spoken.textContent = this.sentence.textContent; });
     this.writeAddress = debounce(250, () => this.mirror());
     this.askRow = debounce(120, () => this.fetchRow());
@@ -113,6 +115,7 @@ class View {
     this.sizes.cell = roomy.matches ? 40 : 33;
     this.root.style.setProperty("--cell", `${this.sizes.cell}px`);
     this.drawHeads();
+    this.grid.fit();
     this.sizes.map = Math.max(120, Math.floor(this.mapPanel.frame.clientWidth));
     if (this.run) this.text.measure(0);
     this.refresh();
@@ -121,14 +124,15 @@ class View {
   setState(name) {
     this.root.dataset.state = name;
     this.empty.hidden = this.run !== null;
-    this.main.hidden = this.run === null;
+    this.main.hidden = this.run === null || this.gallery.isOpen;
   }
 
   relang() {
     this.root.setAttribute("lang", lang());
     for (const element of this.root.querySelectorAll("[data-said]")) resay(element);
     if (this.run && this.map) this.heads.update(this.run, this.map);
-    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); }
+    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); this.figures.show(this.run); }
+    if (this.gallery.isOpen) this.gallery.load(this.gallery.first);
     this.refresh();
   }
 
@@ -144,7 +148,7 @@ class View {
     this.dirty = false;
     if (!this.run) return;
     const began = performance.now();
-    if (readTheme()) { this.drawHeads(); this.curves.paint(); }
+    if (readTheme()) { this.drawHeads(); this.curves.paint(); this.grid.memory.paint(); }
     const look = (this.look = this.see());
     const { run, state } = this;
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
@@ -299,11 +303,15 @@ const shortcuts = (event) => {
 document.addEventListener("keydown", shortcuts);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && view.run && !view.run.done && !view.run.series) view.catchUp(view.run.id, view.run.steps.length); });
 narrow.addEventListener("change", () => { view.side.open = !narrow.matches; });
+window.addEventListener("resize", () => view.grid.fit());
 new MutationObserver(() => view.relang()).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
-const themeChanged = () => { if (readTheme()) { view.drawHeads(); view.refresh(); } };
+const themeChanged = () => { if (readTheme()) { view.drawHeads(); view.curves.paint(); view.grid.memory.paint(); view.refresh(); } };
 for (const host of [document.documentElement, document.body]) new MutationObserver(themeChanged).observe(host, { attributes: true, attributeFilter: ["class"] });
 
-window.attentionLab = {
+// The controls put theirs beside it: takers(generator/variant) and send(picture, target, request).
+Object.assign((window.attentionLab ??= {}), {
+  preview: (url) => view.run?.isPicture && view.grid.preview(url),
+  refresh: () => view.run?.isPicture && view.grid.offer(),
   state: () => ({ ...view.state, run: view.run?.id ?? null, shown: view.run?.shown ?? 0, tokens: view.run?.tokens ?? [], kept: [...view.runs.keys()], map: view.map?.id ?? null, words: view.sentence.textContent }),
   row: (position, head = view.state.head) => Array.from(view.map?.row(head, position) ?? []),
   rolled: (position) => rollout(view.run.stack, position),
@@ -311,6 +319,6 @@ window.attentionLab = {
   exportSvg: () => view.exportSvg(),
   exportPng: () => view.exportPng(),
   receive: (message) => view.receive(message),
-};
+});
 watch("value", () => view.receive(props.value));
 if (props.value) view.receive(props.value);

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import HOME, Visit, serving
-from tests.browser.view_runs import HOSTILE, TRACES
+from tests.browser.view_runs import HOLE, HOSTILE, TRACES
 
 ROW_OF_KING = 6  # " a" at place 6 chose " king" at place 7
 
@@ -489,10 +490,163 @@ def test_the_film_gives_the_next_face(show: Any) -> None:
     assert told(page, "seed") == {"run": "face", "seed": 6}
 
 
+# Pictures made from pictures
+
+
+def frame(page: Page, nth: int) -> dict[str, float]:
+    """Box of a picture: 0 in, 1 out, 2 difference."""
+    return dict(page.locator(".av-frame").nth(nth).bounding_box() or {})
+
+
+def press(page: Page, nth: int, cell: int, side: int = 16) -> None:
+    box, (row, column) = frame(page, nth), divmod(cell, side)
+    page.mouse.click(box["x"] + box["width"] * (column + 0.5) / side, box["y"] + box["height"] * (row + 0.5) / side)
+
+
+def test_a_click_on_any_cell_shows_the_map_that_starts_there(show: Any) -> None:
+    page = show("read")
+    assert state(page)["map"] == "self:0" and [round(frame(page, i)["width"]) for i in (1, 2)] == [round(frame(page, 0)["width"])] * 2
+    press(page, 0, 37)
+    expect(root(page)).to_have_attribute("data-pin", "37")
+    assert state(page)["map"] == "encoder:0"
+    expect(sentence(page)).to_contain_text("Reading row 3, column 6: half of its look rests on")
+    page.get_by_role("radio", name="Out → out").click()
+    page.locator(".av-cell").nth(6).click()
+    press(page, 0, 40)
+    press(page, 1, 200)
+    assert (state(page)["map"], state(page)["head"], state(page)["pins"]) == ("self:1", 2, [200])  # the layer last shown there
+    expect(page.locator("figcaption").nth(2)).to_contain_text("Difference: 1")
+
+
+def test_a_filled_cell_shows_what_it_drew_on(show: Any) -> None:
+    page = show("fill")
+    assert state(page)["map"] == "cross:0"
+    expect(sentence(page)).to_contain_text("The filled cell in row 9, column 7 draws on what can be seen: half on")
+    press(page, 0, 0)
+    assert state(page)["map"] == "encoder:0"
+    press(page, 0, HOLE[7])  # what is rubbed out reads nothing: it is filled
+    expect(root(page)).to_have_attribute("data-pin", str(HOLE[7]))
+    assert state(page)["map"] == "cross:0"
+    row = page.evaluate("cell => attentionLab.row(cell, 0)", HOLE[7])
+    assert max(row[cell] for cell in HOLE) == 0 and abs(sum(row) - 1) < 0.02
+    page.locator(".av-frame").first.hover(position={"x": 3, "y": 3})
+    expect(sentence(page)).to_contain_text("In the picture read, row 1, column 1 was drawn on most")
+
+
+def test_a_stroke_rubs_out_and_the_run_is_made_again(show: Any) -> None:
+    page = show("read")
+    page.get_by_role("button", name="Rub out").click()
+    page.get_by_role("radio", name="1 by 1 cells").click()
+    listen(page)
+    box = frame(page, 0)
+    page.mouse.move(box["x"] + box["width"] * 2.5 / 16, box["y"] + box["height"] * 1.5 / 16)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 5.5 / 16, box["y"] + box["height"] * 1.5 / 16)  # a quick one leaves no gaps
+    expect(root(page)).to_have_attribute("data-hidden", "18,19,20,21")
+    assert page.evaluate("window.toldLast ?? null") is None
+    page.mouse.up()
+    assert told(page, "hidden") == {"run": "read", "hidden": [18, 19, 20, 21]}
+    expect(root(page)).to_have_attribute("data-run", "rubbed-18-19-20-21")
+    expect(sentence(page)).to_contain_text("The filled cell in row 2")
+    page.get_by_role("button", name="Bring all back").click()
+    expect(root(page)).to_have_attribute("data-run", "rubbed-")
+    expect(root(page)).to_have_attribute("data-hidden", "")
+
+
+def test_rubbing_out_by_keyboard(show: Any) -> None:
+    page = show("read", pin="119")
+    page.get_by_role("button", name="Rub out").click()
+    page.locator(".av-frame").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    cells = [row * 16 + column for row in (6, 7, 8) for column in (7, 8, 9)]
+    expect(root(page)).to_have_attribute("data-hidden", ",".join(map(str, cells)))
+    expect(root(page)).to_have_attribute("data-run", "rubbed-" + "-".join(map(str, cells)))
+    page.keyboard.press("Space")
+    expect(root(page)).to_have_attribute("data-run", "rubbed-")
+
+
+def test_a_preview_is_painted_until_the_run_comes(show: Any) -> None:
+    page = show("read")
+    red = "data:image/svg+xml," + quote(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect width="8" height="8" fill="red"/></svg>'
+    )
+    corner = (
+        "() => { const c = document.querySelectorAll('.av-frame canvas')[1]; return [...c.getContext('2d').getImageData(3, 3, 1, 1).data] }"
+    )
+    page.evaluate("url => attentionLab.preview(url)", red)
+    expect(root(page)).to_have_class(re.compile("av-previewing"))
+    page.wait_for_function(f"() => ({corner})()[0] === 255")
+    page.get_by_role("button", name="Rub out").click()
+    press(page, 0, 17)
+    expect(root(page)).not_to_have_class(re.compile("av-previewing"))
+    page.wait_for_function(f"() => ({corner})()[1] > 20")
+
+
+def test_a_picture_can_be_sent_to_who_takes_one(show: Any) -> None:
+    page = show("memory")
+    page.evaluate(
+        """() => { attentionLab.takers = (from) => [{ target: "vae/faces", label: { en: `VAE from ${from}`, zh: "" } }];
+            attentionLab.send = (...given) => { window.sent = given; }; attentionLab.refresh(); }"""
+    )
+    page.get_by_role("button", name="Send this picture to VAE from painter/faces").click()
+    picture, target, source = page.evaluate("window.sent")
+    assert picture.startswith("data:image/png") and target == "vae/faces"
+    assert (source["generator"], source["seed"], source["pictured"]) == ("painter", 5, False)
+
+
+# Many seeds, memory, figures
+
+
+def test_sixteen_faces_stand_in_a_sheet_and_one_opens(show: Any) -> None:
+    page = show("memory")
+    page.get_by_role("button", name="16 faces").click()
+    expect(root(page)).to_have_attribute("data-gallery", "open")
+    expect(page.locator(".av-face img")).to_have_count(16)
+    expect(page.get_by_role("button", name="The face of seed 5", exact=True)).to_be_focused()
+    for key in ("ArrowDown", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("button", name="The face of seed 11")).to_be_focused()
+    listen(page)
+    page.keyboard.press("Enter")
+    assert told(page, "seed") == {"run": "memory", "seed": 11, "without": False}
+    expect(page.locator(".av-gallery")).to_be_hidden()
+
+
+def test_twins_stand_sheet_beside_sheet(show: Any) -> None:
+    page = show("memory")
+    page.get_by_role("button", name="16 faces").click()
+    page.get_by_role("button", name="With | without attention").click()
+    expect(page.locator(".av-sheet")).to_have_count(2)
+    expect(page.locator(".av-face img")).to_have_count(32)
+    expect(page.locator(".av-sheet figcaption")).to_have_text(["With attention", "Without attention"])
+    expect(page.locator(".av-gallery > .av-note")).to_contain_text("not face with face")
+    page.get_by_role("button", name="16 more").click()
+    expect(page.locator(".av-gallery h3")).to_have_text("16 faces, seeds 21 to 36")
+    page.keyboard.press("Escape")
+    expect(page.locator(".av-panes")).to_be_visible()
+    expect(page.get_by_role("button", name="16 faces")).to_be_focused()
+
+
+def test_figures_and_memory_are_said(show: Any) -> None:
+    page = show("memory")
+    figures = page.locator(".av-figure")
+    expect(figures).to_have_text(
+        [
+            "Fréchet distance 3.12 with attention, 3.91 without (± 0.2 over 3 seeds): better with",
+            "Precision 0.71 with attention, 0.69 without (± 0.07 over 2 seeds): undecided",
+        ]
+    )
+    figures.first.focus()
+    expect(page.get_by_role("tooltip").first).to_contain_text("Real pictures that no model saw: 0.9.")
+    expect(page.locator(".av-memory .av-note")).to_have_text(re.compile(r"14\.2 grey levels away .* 13\.9 .* no sign that it copies\.$"))
+    expect(show("words").locator(".av-figures")).to_be_hidden()
+
+
 # Looks
 
 
-@pytest.mark.parametrize("trace", ["words", "pair", "face"])
+@pytest.mark.parametrize("trace", ["words", "pair", "face", "fill"])
 def test_a_figure_can_be_saved(show: Any, trace: str, tmp_path: Path) -> None:
     page = show(trace)
     for name, start in (("Save as PNG", b"\x89PNG"), ("Save as SVG", b"<svg")):
@@ -537,7 +691,7 @@ def test_dark_mode_changes_live(show: Any) -> None:
     expect(root(page)).to_have_css("background-color", "rgb(250, 250, 247)")
 
 
-@pytest.mark.parametrize("trace", ["words", "poem", "face", "pair", "couplet", "sentence", "layers"])
+@pytest.mark.parametrize("trace", ["words", "poem", "face", "pair", "couplet", "sentence", "layers", "fill", "read", "memory"])
 def test_it_fits(show: Any, trace: str) -> None:
     small = show(trace, size=(1366, 768))
     assert root(small).bounding_box()["height"] <= 632
@@ -548,14 +702,16 @@ def test_it_fits(show: Any, trace: str) -> None:
 @pytest.mark.parametrize(
     ("trace", "size", "dark"),
     [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)]
-    + [("pair", (1440, 900), False), ("couplet", (390, 844), True), ("layers", (1440, 900), True)],
+    + [("pair", (1440, 900), False), ("couplet", (390, 844), True), ("layers", (1440, 900), True)]
+    + [("fill", (1440, 900), False), ("fill", (390, 844), True), ("memory", (1366, 768), True)],
 )
 def test_accessible(show: Any, trace: str, size: tuple[int, int], dark: bool) -> None:
     page = show(trace, size=size, dark=dark)
     if dark:
         page.evaluate("document.body.classList.add('dark')")
-    for name in ("Change the attention", "More"):
-        page.get_by_role("button", name=name).click()
+    for name in ("Change the attention", "More", "Rub out"):
+        for button in page.get_by_role("button", name=name).all():
+            button.click()
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
     found = Axe().run(page, ".attention-view", options).response["violations"]
     grave = [

@@ -13,7 +13,7 @@ import numpy as np
 from generators.trace import Detail
 from page import wire
 from page.view import AttentionView
-from tests.browser.view_runs import TRACES, painted
+from tests.browser.view_runs import TRACES, painted, portrait, redrawn
 
 CLAIM = {
     "en": "A fixed vector cannot hold a long sentence: without attention, quality falls as sentences grow (Bahdanau, Cho, Bengio 2015).",
@@ -29,13 +29,36 @@ DOES = ("before", "first", "same", "after_same")
 SHARES = ((0.62, 0.1, 0.0, 0.0), (0.05, 0.45, 0.02, 0.01), (0.05, 0.08, 0.31, 0.02), (0.03, 0.08, 0.05, 0.52), (0.05, 0.08, 0.03, 0.02))
 HEADS = {"self": [[dict(zip(DOES, SHARES[(layer + head) % 5], strict=True)) for head in range(4)] for layer in range(4)]}
 
+FRECHET = {"with": 3.12, "without": 3.91, "better": "lower", "unit": "", "floor": 0.9, "n": 5000}
+QUALITY = {
+    "metrics": {
+        "frechet": FRECHET | {"with_seeds": [5.1, 5.2, 5.5], "without_seeds": [5.9, 6.0, 6.1]},
+        "precision": {"with": 0.71, "without": 0.69, "better": "higher", "with_seeds": [0.7, 0.6], "without_seeds": [0.65, 0.66]},
+        "psnr": {"with": 24.8, "without": 24.9, "better": "higher", "unit": "dB", "n": 1000},
+        "nearest_train": {"with": 14.2},
+        "nearest_held_out": {"with": 13.9},
+    },
+    "memory": {
+        "unit": {"en": "grey levels", "zh": "灰阶"},
+        "edges": [float(each) for each in range(4, 33, 2)],
+        "made": [2, 18, 64, 122, 173, 190, 162, 118, 72, 40, 22, 10, 5, 2],
+        "held_out": [5, 26, 80, 140, 181, 178, 150, 104, 66, 38, 18, 9, 4, 1],
+        "closer": 0.008,
+        "n": 1000,
+    },
+}
+PAINTER = {"figures": wire.headline(QUALITY, ("frechet", "precision")), "memory": wire.memory(QUALITY), "gallery": True, "twin": True}
+REDRAWER = {"figures": wire.headline(QUALITY, ("psnr",)), "grid": 16}
+PICTURES = {"face": {"gallery": True}, "memory": PAINTER, "read": REDRAWER, "fill": REDRAWER}
+
 HEADINGS: dict[str, dict[str, Any]] = {
     name: {
         "title": {"en": "Writer", "zh": "写手"},
         "variant_title": {"en": "Tales", "zh": "故事"},
-        "produces": "picture" if name == "face" else "text",
+        "produces": "picture" if name in PICTURES else "text",
         "anatomy": [[{"en": "LSTM", "zh": "LSTM"}, False], [{"en": "Attention", "zh": "注意力"}, True]],
         "pin": {"kind": "cross" if trace.generator == "translator" else "self", "layer": 0, "head": None, "query": -1},
+        **PICTURES.get(name, {}),
         **({"curves": CURVES} if trace.generator == "translator" else {}),
         **({"heads": HEADS} if name == "layers" else {}),
     }
@@ -72,6 +95,23 @@ def film(data: dict[str, Any]) -> dict[str, Any]:
     return {"pictures": [{"seed": data["seed"] + i, "url": wire.picture_url(each)} for i, each in enumerate(pictures) if each is not None]}
 
 
+def gallery(data: dict[str, Any]) -> dict[str, Any]:
+    """Portraits; the twin's have another colour."""
+    wanted = ("with", "without") if data["compare"] else ("without" if data["without"] else "with",)
+    seeds = range(data["seed"], data["seed"] + 16)
+    shift = {"with": 0, "without": 1000}
+    return {"sheets": {name: [{"seed": seed, "url": wire.picture_url(portrait(seed + shift[name]))} for seed in seeds] for name in wanted}}
+
+
+def rubbed(event: gr.EventData) -> dict[str, Any]:
+    """The portrait with those cells hidden, as another run."""
+    hidden = tuple(event._data["hidden"])
+    trace = redrawn(hidden)
+    name = f"rubbed-{'-'.join(map(str, hidden))}"
+    TRACES[name] = trace
+    return wire.message(trace, name, 0, 1, done=True, head=HEADINGS["fill"])
+
+
 def opened(request: gr.Request) -> Iterator[dict[str, Any]]:
     """Messages of the run that the address names: at once, step by step, with a hole, or none but an error at the end."""
     name, how = request.query_params.get("trace", "words"), request.query_params.get("how", "")
@@ -93,12 +133,13 @@ def heard(event: gr.EventData) -> dict[str, Any]:
 
 
 with gr.Blocks(fill_width=True) as demo:
-    view = AttentionView(fetch=fetch, row=row, learning=learning, film=film)
+    view = AttentionView(fetch=fetch, row=row, learning=learning, film=film, gallery=gallery)
     told = gr.JSON(elem_id="told")
     other = gr.Button("branch", elem_id="branch")
     demo.load(opened, None, view, show_progress="hidden")
     other.click(lambda: part("branch", 0, 99), None, view, show_progress="hidden")
-    for listen in (view.pick, view.edit, view.face):
+    view.rub(rubbed, None, view, show_progress="hidden", trigger_mode="multiple")
+    for listen in (view.pick, view.edit, view.face, view.rub):
         listen(heard, None, told)
 
 if __name__ == "__main__":

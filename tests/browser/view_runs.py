@@ -53,6 +53,63 @@ def painted(seed: int) -> Trace:
     return trace
 
 
+def portrait(seed: int, size: int = 64) -> np.ndarray:
+    """A drawn face (size, size, 3) uint8: ground, hair, skin, eyes and a mouth in the colours of the seed."""
+    dice = np.random.default_rng(seed)
+    ground, hair = dice.integers(90, 250, 3), dice.integers(10, 140, 3)
+    y, x = (np.mgrid[:size, :size] + 0.5) / size
+    picture = np.broadcast_to(ground, (size, size, 3)).copy()
+    for colour, inside in (
+        (hair, np.hypot((x - 0.5) / 0.40, (y - 0.46) / 0.42) < 1),
+        (np.array((236, 188, 150)), np.hypot((x - 0.5) / 0.30, (y - 0.56) / 0.34) < 1),
+        (np.array((30, 30, 40)), (np.hypot(x - 0.38, y - 0.52) < 0.045) | (np.hypot(x - 0.62, y - 0.52) < 0.045)),
+        (np.array((190, 60, 70)), (np.hypot((x - 0.5) / 0.13, (y - 0.70) / 0.07) < 1) & (y > 0.70)),
+    ):
+        picture[inside] = colour
+    return picture.astype(np.uint8)
+
+
+def redrawn(hidden: tuple[int, ...] = (), side: int = 16, layers: int = 2, heads: int = 4, **request: Any) -> Trace:
+    """A portrait made from a portrait, a little darker. Cells look at cells near them: those read, those made, and, where some are hidden,
+    those made at those that can be seen; head h looks (h + 1) cells wide.
+    """
+    source = portrait(3)
+    picture = np.clip(source * 0.9 + np.random.default_rng(1).normal(0, 6, source.shape), 0, 255).astype(np.uint8)
+    cell = len(source) // side
+    for each in hidden:
+        row, column = divmod(each, side)
+        source[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] = 128
+    rows, columns = np.divmod(np.arange(side**2), side)
+    away = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
+    near = np.stack([np.exp(-((away / (head + 1)) ** 2)) for head in range(heads)]).astype(np.float32)  # (H, Q, K)
+    seen = near.copy()
+    seen[..., list(hidden)] = 0
+    near, seen = near / near.sum(-1, keepdims=True), seen / np.maximum(seen.sum(-1, keepdims=True), 1e-12)
+    lost = seen.sum(-1) < 0.5
+    seen[lost] = np.isin(np.arange(side**2), hidden, invert=True) / (side**2 - len(hidden))
+    axis = Grid(side, side)
+    maps = [Attention("encoder", layer, seen, axis, axis) for layer in range(layers)]
+    maps += [Attention("cross", 0, seen, axis, axis)] if hidden else []
+    maps += [Attention("self", layer, near, axis, axis) for layer in range(layers)]
+    trace = Trace("redrawer", "faces", {"text": "", "seed": 0, "edits": [], "hidden": list(hidden), "attention": True, **request})
+    facts = {"psnr": 24.81, **({"hidden": len(hidden)} if hidden else {})}
+    trace.add(Step(0, tuple(maps), picture=picture, source=source, facts=facts, stop="end"))
+    return trace
+
+
+def painted_well(seed: int, side: int = 16, heads: int = 4) -> Trace:
+    """A portrait from a seed, whose cells look at cells like themselves."""
+    picture, (rows, columns) = portrait(seed), np.divmod(np.arange(side**2), side)
+    colours = picture[rows * 4 + 2, columns * 4 + 2].astype(np.float32)
+    alike = np.exp(-np.abs(colours[:, None] - colours).sum(-1) / 40)
+    away = np.hypot(rows[:, None] - rows, columns[:, None] - columns)
+    weights = np.stack([alike * np.exp(-away / (2 * head + 1)) for head in range(heads)]).astype(np.float32)
+    part = Attention("self", 0, weights / weights.sum(-1, keepdims=True), Grid(side, side), Grid(side, side))
+    trace = Trace("painter", "faces", {"text": "", "seed": seed, "edits": [], "attention": True})
+    trace.add(Step(0, (part,), picture=picture, facts={"gamma": 0.38, "seed": seed}, stop="end"))
+    return trace
+
+
 def translated(source: tuple[str, ...], written: tuple[str, ...], *, beams: int = 0, **request: Any) -> Trace:
     """A run whose every word looks at the place of the source that lies as far along, and a little at its neighbours."""
     trace = Trace("translator", "english", {"text": "".join(source), "seed": 0, "edits": [], "attention": True, **request})
@@ -104,6 +161,8 @@ def layered(tokens: int, prompt: int, layers: int, heads: int, kept: int = 0) ->
 ENGLISH = ("The", " little", " cat", " sleeps", " on", " the", " old", " chair", ".", "⟨end⟩")
 FRENCH = ("Le", " petit", " chat", " dort", " sur", " la", " vieille", " chaise", ".", "⟨end⟩")
 
+HOLE = tuple(row * 16 + column for row in range(6, 11) for column in range(4, 9))
+
 TRACES = {
     "pair": translated(ENGLISH, FRENCH, beams=4),
     "pairtwin": translated(ENGLISH, FRENCH, attention=False),
@@ -119,4 +178,7 @@ TRACES = {
     "poem": written(tuple("白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。\n"), 6),
     "twin": written(WORDS, 6, attention=False),
     "face": painted(5),
+    "read": redrawn(),
+    "fill": redrawn(HOLE),
+    "memory": painted_well(5),
 }
