@@ -46,8 +46,7 @@ def read_picture(given: object, size: int) -> np.ndarray:
         picture = _opened(_bytes(given))
     if picture.size != (size, size):
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.BOX if min(picture.size) >= size else Image.Resampling.BICUBIC)
-    whole: np.ndarray = np.asarray(picture, np.uint8)
-    return whole
+    return np.array(picture, np.uint8)  # one's own copy, which may be written
 
 
 def _bytes(given: object) -> bytes:
