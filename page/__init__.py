@@ -8,6 +8,7 @@ from page.about import about
 from page.api import endpoints
 from page.controls import Controls
 from page.desk import Desk
+from page.guard import wipe
 from page.view import AttentionView
 
 NAME = "Attention Lab"
@@ -17,8 +18,8 @@ def page(desk: Desk | None = None) -> gr.Blocks:
     """The whole page, ready to be launched; `desk` answers it."""
     desk = desk or Desk()
     with gr.Blocks(title=NAME, fill_width=True, analytics_enabled=False) as demo:
-        controls = Controls(ailing=desk.problems)
-        view = AttentionView(fetch=desk.fetch, row=desk.row, learning=desk.learning, film=desk.film)
+        controls = Controls(ailing=desk.problems, made=desk.live, faces=desk.stored)
+        view = AttentionView(fetch=desk.fetch, row=desk.row, learning=desk.learning, film=desk.film, gallery=desk.gallery)
         about()
 
         streams = {
@@ -31,9 +32,17 @@ def page(desk: Desk | None = None) -> gr.Blocks:
         controls.run(desk.run, **streams)
         controls.show(desk.show, **streams)
         controls.stop(desk.stop, queue=False, show_progress="hidden", api_visibility="private")
+        controls.forget(desk.forget, queue=False, show_progress="hidden", api_visibility="private")
         view.pick(desk.pick, **streams)
         view.edit(desk.edit, **streams)
         view.face(desk.face, **streams)
-        endpoints(desk)
+        view.rub(desk.rub, **streams)
+
+        async def leave(request: gr.Request) -> None:
+            await desk.leave(request)
+            wipe(demo, request.session_hash)
+
+        demo.unload(leave)
+        endpoints(demo, desk)
     demo.queue(default_concurrency_limit=None)
     return demo

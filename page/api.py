@@ -11,12 +11,13 @@ import gradio as gr
 import generators
 from generators.base import BadInput, NotReady
 from page import shelf, wire
-from page.desk import Desk, read
+from page.desk import Desk
+from page.guard import wipe
 from page.runs import UNEXPECTED
 
 
-def endpoints(desk: Desk) -> None:
-    """Put the three endpoints into the Blocks that are being built."""
+def endpoints(page: gr.Blocks, desk: Desk) -> None:
+    """Put the three endpoints into the page, which is being built."""
 
     async def generate(
         generator: str,
@@ -26,6 +27,10 @@ def endpoints(desk: Desk) -> None:
         settings: dict = {},  # noqa: B006 (gradio shows it as the default)
         edits: list = [],  # noqa: B006
         attention: bool = True,
+        picture: str = "",
+        hidden: list = [],  # noqa: B006
+        code: dict = {},  # noqa: B006
+        request: gr.Request | None = None,
     ) -> dict:
         """Make a text or a picture, and say which attention maps it used.
 
@@ -37,21 +42,27 @@ def endpoints(desk: Desk) -> None:
             settings: names and values, as {"temperature": 0.8}; those left out are at their defaults.
             edits: changes of the attention, as [{"action": "uniform", "heads": [0]}].
             attention: false runs the twin without attention.
+            picture: what a generator of pictures starts from: the base64 or the data URL of a picture file of any kind, 20 MB and
+                40 million pixels at most. It is written to no disk, and what was made of it is forgotten after 15 minutes.
+            hidden: cells of that picture that are rubbed out, numbered row by row from the top left, as [118, 119].
+            code: shifts of the numbers of a generator's code by axis, as {"0": 1.5}.
 
         Returns:
             name, variant, seed, settings, output, tokens, steps, attentions [{kind, layer, heads, query, key}] with axes as
             {tokens: how many} or {grid: [height, width]}, run (for `row`), seconds, and picture (a PNG as data URL) where one is made.
         """
-        given = {"generator": generator, "variant": variant, "prompt": prompt, "seed": seed, "settings": settings, "edits": edits}
+        asked = {"generator": generator, "variant": variant, "prompt": prompt, "seed": seed, "settings": settings, "edits": edits}
+        more = {"without": not attention, "picture": picture, "hidden": hidden, "code": code}
         with plainly():
-            card, request = read(given | {"without": not attention})
-            run, seconds = await desk.result(card, request)
+            run, seconds = await desk.result(asked | more)
+        if picture and request is not None:
+            wipe(page, request.session_hash)
         trace = run.trace
         result = {
             "name": run.generator,
-            "variant": request.variant,
+            "variant": run.request.variant,
             "seed": trace.seed,
-            "settings": dict(request.settings),
+            "settings": dict(run.request.settings),
             "output": trace.text,
             "tokens": list(trace.tokens),
             "steps": len(trace.steps),

@@ -1,12 +1,9 @@
-/* The controls: they hold the request, keep it in the address, and send "run", "show" and "stop".
-   Given by gradio: element, props {given, value}, trigger, watch, server. */
+/* The controls: they hold the request and send "run", "show", "stop" and "forget". The parts after this one (controls.*.js) are of the
+   same script. Given by gradio: element, props {given, value}, trigger, watch, server. */
 
-const OURS = ["lang", "generator", "variant", "prompt", "seed", "settings", "edits", "forced", "without", "example"];
-const LONGEST_PROMPT = 4000; // characters that an address carries, from the end as generators read them
-const LONGEST_LIST = 400; // chosen tokens that it carries
-const LONGEST_EDITS = 8000; // characters of the edits that it carries
 const PATIENCE = 2000; // ms after which a stopped run counts as over
 const HIGHEST_DICE = 999999;
+const FIRST_FACE = 1; // seed of the face that a generator without stored runs opens with
 const { choices, strings, space } = JSON.parse(props.given);
 
 const find = (selector) => element.querySelector(selector);
@@ -15,9 +12,9 @@ const text = (name) => strings[lab.language][name];
 const said = (words) => words[lab.language] ?? words.en ?? "";
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-const state = { choice: choices[0], seed: "", settings: {}, edits: [], forced: [], without: false, example: "" };
+const state = { choice: choices[0], seed: "", settings: {}, edits: [], forced: [], without: false, example: "", picture: null, hidden: [], code: {} };
 let running = false;
-let asking = false; // a run of ours has begun, and no status of it has come
+let asking = null; // what a run of ours asks for, until a status of it has come
 let shown = {}; // what the last status said
 let hinted = null; // what the line under the controls says: () => string
 let problems = {};
@@ -37,6 +34,7 @@ function request() {
     edits,
     forced,
     without,
+    ...pictured(),
   };
 }
 
@@ -47,6 +45,10 @@ function fill(given) {
   state.edits = given.edits ?? [];
   state.forced = given.forced ?? [];
   state.without = given.without ?? given.attention === false;
+  state.hidden = given.hidden ?? [];
+  state.code = { ...given.code };
+  if (given.source) state.picture = { source: given.source };
+  else if (!needsPicture()) state.picture = null;
   find(".prompt").value = seeded() ? prompt || state.seed : prompt;
   draw();
 }
@@ -58,13 +60,14 @@ function generate() {
 
 function show(example) {
   state.example = example.id;
-  fill(example.request);
+  fill({ ...example.request, source: example.pictured && { example: example.id } });
   begin("show", { example: example.id });
 }
 
 function begin(event, asked) {
   running = event === "run";
-  asking = true;
+  asking = asked;
+  landed();
   address();
   drawGo();
   drawShelf();
@@ -93,111 +96,23 @@ function status(given) {
   shown = given;
   if (another && !asking) { // the view asked: another token, another seed, another attention
     state.example = "";
+    landed();
     fill(given.request);
+    recognised(given.request.picture);
+    drawPicture();
     address();
   } else if (another) {
     state.seed = String(given.request.seed);
-    state.settings = given.request.settings;
+    if (state.example || same(asking.settings, state.settings)) state.settings = given.request.settings; // no slider was moved meanwhile
     drawSettings();
     if (!state.example) address();
   }
-  asking = false;
+  if (asking) seen(given.request?.picture);
+  asking = null;
   if (given.error) look();
   running = given.running && !state.example;
   drawRate();
   drawGo();
-}
-
-/* The address. */
-
-function query() {
-  const params = new URLSearchParams({ lang: lab.language, generator: state.choice.generator, variant: state.choice.variant });
-  if (state.example) {
-    params.set("example", state.example.split("/").pop());
-    return params;
-  }
-  const asked = request();
-  if (asked.prompt) params.set("prompt", asked.prompt.slice(-LONGEST_PROMPT));
-  if (!seeded()) params.set("seed", asked.seed || "0");
-  const settings = state.choice.settings.filter(({ name, default: usual }) => (asked.settings[name] ?? usual) !== usual);
-  if (settings.length) params.set("settings", JSON.stringify(Object.fromEntries(settings.map(({ name }) => [name, asked.settings[name]]))));
-  const edits = JSON.stringify(asked.edits);
-  if (asked.edits.length && edits.length <= LONGEST_EDITS) params.set("edits", edits);
-  if (asked.forced.length && asked.forced.length <= LONGEST_LIST) params.set("forced", asked.forced.join(","));
-  if (asked.without) params.set("without", "1");
-  return params;
-}
-
-function address() {
-  const before = new URLSearchParams(location.search);
-  const params = query();
-  const stays = OURS.every((name) => name === "lang" || before.get(name) === params.get(name));
-  for (const [name, value] of before) {
-    if (!OURS.includes(name) && (stays || name.startsWith("__") || name === "view")) params.set(name, value);
-  }
-  try {
-    history.replaceState(history.state, "", `?${params}${location.hash}`);
-  } catch { /* an address that is too long stays as it was */ }
-}
-
-function link() {
-  const params = new URLSearchParams(location.search);
-  const ours = query();
-  for (const name of OURS) params.delete(name);
-  for (const [name, value] of ours) params.set(name, value);
-  const framed = window.self !== window.top && space;
-  return `${framed ? `https://huggingface.co/spaces/${space}` : location.origin + location.pathname}?${params}`;
-}
-
-async function copy() {
-  const url = link();
-  try {
-    await navigator.clipboard.writeText(url);
-    hint(() => text("copied"));
-  } catch {
-    const field = document.createElement("textarea");
-    field.value = url;
-    document.body.append(field);
-    field.select();
-    const copied = document.execCommand("copy");
-    field.remove();
-    hint(() => (copied ? text("copied") : `${text("copy_by_hand")} ${url}`));
-  }
-}
-
-/* A part that cannot be read is left out. */
-function restore() {
-  const params = new URLSearchParams(location.search);
-  const wanted = ["generator", "variant"].map((name) => params.get(name));
-  const found = choices.find((each) => (!wanted[0] || each.generator === wanted[0]) && (!wanted[1] || each.variant === wanted[1]));
-  let broken = false;
-  const read = (name, usual, right) => {
-    if (!params.has(name)) return usual;
-    try {
-      const value = JSON.parse(params.get(name));
-      if (right(value)) return value;
-    } catch { /* said below */ }
-    broken = true;
-    return usual;
-  };
-  const forced = (params.get("forced") ?? "").split(",").filter(Boolean).map(Number);
-  const given = {
-    prompt: params.get("prompt") ?? "",
-    seed: params.get("seed") ?? "",
-    settings: read("settings", {}, (value) => value && typeof value === "object" && !Array.isArray(value)),
-    edits: read("edits", [], Array.isArray),
-    forced: forced.every(Number.isSafeInteger) ? forced : [],
-    without: params.get("without") === "1",
-  };
-  broken ||= given.forced.length !== forced.length;
-  select(found ?? choices[0]);
-  hint(found ? (broken ? () => text("broken_link") : null) : () => text("unknown_link"));
-  const named = state.choice.examples.find(({ id }) => id.split("/").pop() === params.get("example"));
-  const asks = found && ["prompt", "seed", "settings", "edits", "forced", "without"].some((name) => params.has(name));
-  if (asks && !named) {
-    fill(given);
-    generate();
-  } else open(named);
 }
 
 /* What is drawn. */
@@ -212,7 +127,7 @@ function hint(sentence) {
 }
 
 function select(choice) {
-  Object.assign(state, { choice, settings: {}, edits: [], forced: [], without: false, example: "", seed: "" });
+  Object.assign(state, { choice, settings: {}, edits: [], forced: [], without: false, example: "", seed: "", picture: null, hidden: [], code: {} });
   find(".prompt").value = "";
   hint(null);
   draw();
@@ -220,8 +135,9 @@ function select(choice) {
 
 /* A stored run, so that there is always something to look at. */
 function open(example = state.choice.examples[0]) {
-  if (example) show(example);
-  else generate();
+  if (example) return show(example);
+  if (needsPicture()) state.picture = anyFace(FIRST_FACE);
+  generate();
 }
 
 function button(label, action, more = {}) {
@@ -243,6 +159,8 @@ function draw() {
   find(".prompt").lang = seeded() ? lab.language : choice.language;
   drawChips();
   drawTwin();
+  drawPicture();
+  drawSketch();
   drawSettings();
   drawShelf();
   drawGo();
@@ -305,50 +223,8 @@ function drawGo() {
 }
 
 function drawRate() {
-  find(".rate").hidden = seeded();
+  find(".rate").hidden = state.choice.produces === "picture";
   find(".rate").textContent = shown.rate && !state.example ? `${shown.rate} ${text("token_rate")}` : "";
-}
-
-function drawSettings() {
-  const panel = find(".settings");
-  if (panel.contains(document.activeElement)) return; // somebody is at it
-  const seed = document.createElement("input");
-  Object.assign(seed, { value: state.seed, placeholder: "0", oninput: () => { state.seed = seed.value; } });
-  const rows = [...(seeded() ? [] : [labelled(text("seed"), text("seed_help"), seed)]), ...state.choice.settings.map(knob)];
-  const usual = button(text("defaults"), () => { state.settings = {}; usual.blur(); drawSettings(); }, { className: "plain" });
-  panel.replaceChildren(...rows, usual);
-  if (state.edits.length) {
-    const undo = button(text("undo_edits"), () => { state.edits = []; undo.blur(); generate(); }, { className: "plain" });
-    panel.append(undo);
-  }
-}
-
-function knob(setting) {
-  const value = state.settings[setting.name] ?? setting.default;
-  if (setting.kind === "choice") {
-    const list = document.createElement("select");
-    for (const [name, words] of Object.entries(setting.choices)) list.add(new Option(said(words), name, false, name === String(value)));
-    list.onchange = () => { state.settings = { ...state.settings, [setting.name]: list.value }; };
-    return labelled(said(setting.label), said(setting.help), list);
-  }
-  const slider = document.createElement("input");
-  Object.assign(slider, { type: "range", min: setting.low, max: setting.high, step: setting.step, value });
-  const number = document.createElement("output");
-  number.textContent = value;
-  slider.oninput = () => {
-    number.textContent = slider.value;
-    state.settings = { ...state.settings, [setting.name]: Number(slider.value) };
-  };
-  return labelled(said(setting.label), said(setting.help), slider, number);
-}
-
-function labelled(name, help, ...parts) {
-  const label = document.createElement("label");
-  const words = document.createElement("span");
-  words.textContent = name;
-  label.title = help;
-  label.append(words, ...parts);
-  return label;
 }
 
 function drawShelf() {
@@ -373,116 +249,3 @@ async function look() {
     drawChips();
   }
 }
-
-/* About lies over the page. */
-
-const panel = () => document.getElementById("about");
-
-function about(open) {
-  const dialog = panel();
-  document.body.classList.toggle("about-open", open);
-  for (const id of ["controls", "attention-view"]) document.getElementById(id)?.toggleAttribute("inert", open);
-  dialog.setAttribute("role", "dialog");
-  dialog.setAttribute("aria-modal", "true");
-  dialog.setAttribute("aria-label", text("about"));
-  dialog.querySelector(".close")?.remove();
-  if (!open) return find("[data-do=about]").focus();
-  const close = button("✕", () => about(false), { className: "close", ariaLabel: text("close") });
-  dialog.prepend(close);
-  close.focus();
-  dialog.scrollTop = 0;
-}
-
-document.addEventListener("click", (event) => {
-  const anchor = event.target.closest?.("#about a[href]");
-  if (!anchor || new URL(anchor.href).origin !== location.origin || !new URL(anchor.href).search.includes("generator=")) return;
-  event.preventDefault();
-  event.stopPropagation();
-  history.replaceState(history.state, "", new URL(anchor.href).search);
-  about(false);
-  restore();
-}, true);
-
-/* What happens. */
-
-const actions = {
-  about: () => about(true),
-  brightness: () => lab.brighten(document.body.classList.contains("dark") ? "light" : "dark"),
-  copy,
-  dice: () => {
-    state.seed = String(Math.floor(Math.random() * HIGHEST_DICE));
-    if (seeded()) find(".prompt").value = state.seed;
-    drawSettings();
-    hint(null);
-    fresh();
-  },
-  unhint: () => hint(null),
-  more: () => {
-    const open = find(".settings").hidden;
-    find(".settings").hidden = !open;
-    element.classList.toggle("unfolded", open);
-    find(".more").setAttribute("aria-expanded", String(open));
-  },
-};
-
-element.addEventListener("click", (event) => {
-  const pressed = event.target.closest("button");
-  if (!pressed) return;
-  actions[pressed.dataset.do]?.();
-  if (pressed.dataset.language) speak(pressed.dataset.language);
-  if (pressed.dataset.without !== undefined && Boolean(pressed.dataset.without) !== state.without) {
-    state.without = !state.without;
-    drawTwin();
-    fresh();
-  }
-});
-
-element.addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (running) return stop();
-  hint(null);
-  fresh();
-});
-
-find(".prompt").addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.ctrlKey || event.metaKey) return;
-  event.preventDefault();
-  hint(null);
-  fresh();
-});
-
-/* Arrow keys walk through a group of radio buttons. */
-element.addEventListener("keydown", (event) => {
-  const group = event.target.closest("[role=radiogroup]");
-  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-  if (!group || !step) return;
-  event.preventDefault();
-  event.stopPropagation();
-  const all = [...group.querySelectorAll("[role=radio]")];
-  const at = (all.indexOf(event.target) + step + all.length) % all.length;
-  all[at].click();
-  group.querySelectorAll("[role=radio]")[at].focus();
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || !element.isConnected) return;
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    hint(null);
-    fresh();
-  } else if (event.key === "Escape" && document.body.classList.contains("about-open")) about(false);
-  else if (event.key === "Escape" && running) stop();
-});
-
-async function speak(language) {
-  await lab.speak(language);
-  address();
-  draw();
-}
-
-watch("value", () => status(props.value));
-lab.applyBrightness();
-draw();
-lab.speak(lab.language);
-restore();
-look();

@@ -1,7 +1,8 @@
 """The controls: what to make, from what, and with which settings; one gr.HTML component.
 
 Its template is constant and its script (controls.js) draws what the cards say, so that choosing a variant, a language or a setting
-needs no trip to the server. Events: run {the request}, show {example}, stop. Its value is the status of the last run.
+needs no trip to the server. Events: run {the request}, show {example}, stop, forget (the visitor's own picture). Its value is the status of
+the last run.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import generators
 from generators.base import Card, Setting, Variant
 from generators.trace import Words
 from page import shelf
+from page.view import ServerFunction
 
 HERE = Path(__file__).parent
 STRINGS = HERE.parent / "assets" / "strings"
 LANGUAGES = ("en", "zh")
-EVENTS = ("run", "show", "stop")
+PARTS = ("", ".bank", ".picture", ".sketch", ".address", ".panel", ".events")  # of the script, joined in this order
+EVENTS = ("run", "show", "stop", "forget")
 
 
 @lru_cache(maxsize=1)
@@ -32,20 +35,34 @@ def strings() -> Mapping[str, Mapping[str, str]]:
     return {name: json.loads((STRINGS / f"{name}.json").read_text(encoding="utf-8")) for name in LANGUAGES}
 
 
-class Controls(gr.HTML):
-    """Chips, prompt, seed, settings, examples. ailing() → {"GENERATOR/VARIANT": what is wrong with it}."""
+def script() -> str:
+    """All of the controls' JavaScript, run once when the component is mounted."""
+    return "\n".join((HERE / f"controls{part}.js").read_text(encoding="utf-8") for part in PARTS)
 
-    def __init__(self, *, ailing: Callable[[], Mapping[str, Words]]) -> None:
+
+class Controls(gr.HTML):
+    """Chips, prompt, picture, seed, settings, examples.
+
+    ailing() → {"GENERATOR/VARIANT": what is wrong with it}; made: `page.pictures.live`; faces: `page.pictures.stored`; both async.
+    """
+
+    def __init__(self, *, ailing: Callable[[], Mapping[str, Words]], made: ServerFunction, faces: ServerFunction) -> None:
         def problems(_: Any) -> Mapping[str, Words]:
             return ailing()
+
+        async def live(given: Any) -> Any:
+            return await made(given)
+
+        async def stored(given: Any) -> Any:
+            return await faces(given)
 
         super().__init__(
             None,
             html_template=(HERE / "controls.html").read_text(encoding="utf-8"),
-            js_on_load=(HERE / "controls.js").read_text(encoding="utf-8"),
+            js_on_load=script(),
             apply_default_css=False,
             elem_id="controls",
-            server_functions=[problems],
+            server_functions=[problems, live, stored],
             given=json.dumps(_given(), ensure_ascii=False),  # one string: Gradio compares every prop at every update, member by member
         )
 
@@ -83,6 +100,10 @@ def _choice(card: Card, variant: Variant) -> dict[str, Any]:
         "language": variant.language,
         "twin": card.twin,
         "takes": list(card.accepts),
+        "produces": card.produces,
+        "gallery": card.gallery,
+        "size": variant.size,
+        "axes": variant.axes,
         "settings": [_setting(each) for each in card.settings_of(variant.name)],
         "tries": [
             {"question": dict(each.question), "look_for": dict(each.look_for), "request": dict(each.request)} for each in variant.tries
@@ -101,5 +122,6 @@ def _setting(setting: Setting) -> dict[str, Any]:
         "low": setting.low,
         "high": setting.high,
         "step": setting.step,
+        "live": setting.live,
         "choices": {value: dict(words) for value, words in setting.choices.items()},
     }

@@ -1,16 +1,17 @@
 """The desk: what the page and the API can ask for, and what they get; nothing given is trusted.
 
 A run is answered by messages for the view (`page.wire`) and a status for the controls; anything that goes wrong becomes one
-sentence in every language, and what was on the screen stays there.
+sentence in every language, and what was on the screen stays there. What a wish carries is read by `page.asked`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import replace
@@ -19,34 +20,40 @@ from typing import Any
 import gradio as gr
 
 import generators
-from generators.base import HIGHEST_SEED, BadInput, Card, NotReady, Request, read_seed
-from generators.edits import EditError, read_edits
+from generators.base import BadInput, NotReady, Request, read_seed
 from generators.trace import Trace, Words
-from page import shelf, wire
+from page import pictures, shelf, wire
+from page.asked import Asked, read, read_changes, read_index, read_object, read_variant, takes_time
 from page.runs import UNEXPECTED, Run, Runs
 
-LONGEST_TEXT = 1_000_000  # characters of a prompt that a generator gets to see; its own limit is lower, and it says so
 SESSIONS = 4096  # visitors whose last run is remembered
 WAIT = 0.15  # seconds after which a run that has not begun says that it will
 LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
-FILM = 8  # pictures of a film
 LOOKERS = 2  # threads for what a visitor asks about a run
+LIVE_WAITING = 8  # pictures for sliders that may wait for their thread; who comes then is told that it is busy
 
 Shown = tuple[Any, Any]
 """A message for the view and a status for the controls. Both carry `turn`, which grows from wish to wish: a wish that was replaced
 may have its last word after the first of the next one."""
 
 
-def wish(start: Callable[[Desk, Mapping[str, Any], str], Run]) -> Callable[..., AsyncGenerator[Shown, None]]:
+class _Replaced(Exception):
+    """A newer wish of the session came while the picture of this one was read."""
+
+
+def wish(start: Callable[[Desk, Mapping[str, Any], str], Awaitable[Run]]) -> Callable[..., AsyncGenerator[Shown, None]]:
     """An event of the page, made of a function that finds the run for what the event carried and for its session."""
 
     async def event_function(self: Desk, event: gr.EventData, request: gr.Request) -> AsyncGenerator[Shown, None]:
-        session, turn = str(request.session_hash), time.time_ns() // 1_000_000
+        session = str(request.session_hash)
+        turn = self._turn(session)
         try:
-            run = start(self, _object(event._data), session)
+            run = await start(self, read_object(event._data), session)
             async with aclosing(self.answer(run, session, turn)) as shown:
                 async for each in shown:
                     yield each
+        except _Replaced:
+            return
         except (BadInput, NotReady) as error:
             yield _failure(error.words, turn)
         except Exception:
@@ -57,66 +64,67 @@ def wish(start: Callable[[Desk, Mapping[str, Any], str], Run]) -> Callable[..., 
     return event_function
 
 
-def read(given: Mapping[str, Any]) -> tuple[Card, Request]:
-    """The card and the checked request of {generator, variant, prompt, seed, settings, edits, forced, without}. Raises BadInput."""
-    card, variant = _variant(given)
-    text = given.get("prompt") or ""
-    request = Request.check(
-        card,
-        variant=variant,
-        text=text[:LONGEST_TEXT] if isinstance(text, str) else text,
-        seed=given.get("seed"),
-        settings=_mapping(given.get("settings")),
-        edits=given.get("edits"),
-        forced=given.get("forced") or (),
-        attention=not given.get("without"),
-    )
-    return card, request
-
-
 class Desk:
     """Answers one page."""
 
     def __init__(self, runs: Runs | None = None) -> None:
         self.runs = runs or Runs()
         self._lookers = ThreadPoolExecutor(LOOKERS, "look")
-        self._last: OrderedDict[str, Run] = OrderedDict()  # session → its last run
+        self._liver = ThreadPoolExecutor(1, "live")  # sliders get no more than this of the machine
+        self._living = 0  # pictures for sliders that are asked for
+        self._last: OrderedDict[str, str] = OrderedDict()  # session → id of its last run
         self._stop: dict[str, asyncio.Event] = {}  # session → set when it wants no more
+        self._turns: OrderedDict[str, int] = OrderedDict()  # session → its newest wish
 
     # What the visitor does. Each answers with messages and statuses.
 
     @wish
-    def run(self, given: Mapping[str, Any], session: str) -> Run:
-        """{generator, variant, prompt, seed, settings, edits, forced, without}: a new run."""
-        card, request = read(given)
-        return self.runs.start(card.name, request)
+    async def run(self, given: Mapping[str, Any], session: str) -> Run:
+        """{generator, variant, prompt, seed, settings, edits, forced, without, picture or source, hidden, code}: a new run."""
+        card, request, private = await self._read(given, session)
+        if "picture" in card.accepts:  # this one, or none, is the visitor's picture now
+            self.runs.forget(session, request.picture if private else None)
+        return self.runs.start(card.name, request, session if private else "")
 
     @wish
-    def show(self, given: Mapping[str, Any], session: str) -> Run:
+    async def show(self, given: Mapping[str, Any], session: str) -> Run:
         """{example}: a stored run."""
-        return shelf.run(given.get("example"))
+        run = shelf.run(given.get("example"))
+        self.runs.forget(session)
+        return run
 
     @wish
-    def pick(self, given: Mapping[str, Any], session: str) -> Run:
+    async def pick(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, step, id}: another token at that step; what was chosen before it stays."""
-        run, step, chosen = self._find(given), _index(given.get("step")), _index(given.get("id"))
+        run, step, chosen = self._find(given), read_index(given.get("step")), read_index(given.get("id"))
         if step >= len(run.trace.steps):
             raise BadInput("This run has no such step.", "这次运行没有这一步。")
         before = (each.chosen.id for each in run.trace.steps[:step] if each.chosen is not None)
-        return self._vary(run, forced=(*before, chosen))
+        return self._vary(run, session, forced=(*before, chosen))
 
     @wish
-    def edit(self, given: Mapping[str, Any], session: str) -> Run:
+    async def edit(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, edits}: the same run with these changes of its attention."""
-        return self._vary(self._find(given), edits=_edits(given.get("edits")))
+        return self._vary(self._find(given), session, edits=read_changes(given.get("edits")))
 
     @wish
-    def face(self, given: Mapping[str, Any], session: str) -> Run:
-        """{run, seed}: the same run from another seed; of the session's last run if none is named."""
-        run = self._find(given) if given.get("run") else self._last.get(session)
-        if run is None:
+    async def rub(self, given: Mapping[str, Any], session: str) -> Run:
+        """{run, hidden}: the same run with exactly these cells of its picture rubbed out."""
+        run = self._find(given)
+        checked = Request.check(generators.card(run.generator), variant=run.request.variant, hidden=given.get("hidden"))
+        return self._vary(run, session, hidden=checked.hidden)
+
+    @wish
+    async def face(self, given: Mapping[str, Any], session: str) -> Run:
+        """{run, seed, without}: the same run from another seed; of the session's last run if none is named."""
+        wanted = given.get("run") or self._last.get(session)
+        if not wanted:
             raise BadInput("There is no run to vary yet.", "还没有可以变化的运行。")
-        return self._vary(run, seed=read_seed(given.get("seed")), text="", forced=())
+        run = self._find({"run": wanted})
+        attention = not given["without"] if "without" in given else run.request.attention
+        checked = Request.check(generators.card(run.generator), variant=run.request.variant, attention=attention)
+        changes = {"attention": checked.attention, "picture": None, "hidden": ()}
+        return self._vary(run, session, seed=read_seed(given.get("seed")), text="", forced=(), **changes)
 
     async def stop(self, request: gr.Request) -> None:
         """The visitor wants no more of the run that is going on."""
@@ -124,13 +132,22 @@ class Desk:
         if event is not None:
             event.set()
 
+    async def forget(self, request: gr.Request) -> None:
+        """The visitor's own picture, and all that was made of it, is not wanted any more."""
+        self.runs.forget(str(request.session_hash))
+
+    async def leave(self, request: gr.Request) -> None:
+        """The visitor has closed the page."""
+        await self.stop(request)
+        await self.forget(request)
+
     # What the view asks for while it shows a run: one JSON object in, one out.
 
     def fetch(self, given: Any) -> dict[str, Any]:
         """{run, first}: all steps from there."""
         with _sentence() as answer:
-            given = _object(given)
-            run, first = self._find(given), _index(given.get("first", 0))
+            given = read_object(given)
+            run, first = self._find(given), read_index(given.get("first", 0))
             count = max(0, len(run.trace.steps) - first)
             answer |= wire.message(run.trace, run.id, first, count, done=run.done, head=_heading(run), error=run.error)
         return answer
@@ -138,14 +155,14 @@ class Desk:
     async def row(self, given: Any) -> dict[str, Any]:
         """{run, query}: the three components for that query, exact, by running it again."""
         with _sentence() as answer:
-            given = _object(given)
-            answer |= wire.detail_message(await self._details(self._find(given), _index(given.get("query"))))
+            given = read_object(given)
+            answer |= wire.detail_message(await self._details(self._find(given), read_index(given.get("query"))))
         return answer
 
     def learning(self, given: Any) -> dict[str, Any]:
         """{generator, variant}: one example while the model learned; {} if there is none."""
         with _sentence() as answer:
-            card, variant = _variant(_object(given))
+            card, variant = read_variant(read_object(given))
             series = shelf.learned(card.name, variant)
             if series:
                 trace = next(iter(series.values()))
@@ -153,14 +170,26 @@ class Desk:
         return answer
 
     async def film(self, given: Any) -> dict[str, Any]:
-        """{generator, variant, seed, settings}: the next pictures, small; {} if the generator has none to offer."""
-        with _sentence() as answer:
-            given = _object(given)
-            card, variant = _variant(given)
-            request = Request.check(card, variant=variant, seed=given.get("seed", 0), settings=_mapping(given.get("settings")))
-            if hasattr(generators.find(card.name), "film"):
-                answer |= await self._look(lambda: _film(generators.load(card.name, variant), request))
-        return answer
+        """The next pictures, small: `pictures.film`."""
+        return await self._ask(pictures.film, given)
+
+    async def gallery(self, given: Any) -> dict[str, Any]:
+        """Many pictures at one go, with, without or both: `pictures.gallery`."""
+        return await self._ask(pictures.gallery, given)
+
+    async def stored(self, given: Any) -> dict[str, Any]:
+        """Pictures of the Lab's own to choose from: `pictures.stored`."""
+        return await self._ask(pictures.stored, given)
+
+    async def live(self, given: Any) -> dict[str, Any]:
+        """What a request would make, while a slider is dragged: `pictures.live`; {busy: true} where too many wait for theirs."""
+        if self._living >= LIVE_WAITING:
+            return {"busy": True}
+        self._living += 1
+        try:
+            return await self._ask(pictures.live, given, self._liver)
+        finally:
+            self._living -= 1
 
     def problems(self) -> dict[str, Words]:
         """ "GENERATOR/VARIANT" → what is wrong with it, for those that cannot run."""
@@ -168,10 +197,11 @@ class Desk:
 
     # What programs ask for.
 
-    async def result(self, card: Card, request: Request) -> tuple[Run, float]:
+    async def result(self, given: Mapping[str, Any]) -> tuple[Run, float]:
         """A run, followed to its end, and the seconds that took. Raises BadInput, NotReady, RuntimeError."""
+        card, request, private = await self._read(given)
         began = time.perf_counter()
-        run = self.runs.start(card.name, request)
+        run = self.runs.start(card.name, request, secrets.token_urlsafe(9) if private else "")
         async for _ in self.runs.follow(run):
             pass
         if run.error is not None:
@@ -180,12 +210,32 @@ class Desk:
 
     async def details(self, run_id: Any, query: Any) -> dict[str, Any]:
         """The three components of a query of a kept run. Raises BadInput."""
-        return wire.detail_message(await self._details(self._find({"run": run_id}), _index(query)))
+        return wire.detail_message(await self._details(self._find({"run": run_id}), read_index(query)))
 
     # Inside.
 
-    def _vary(self, run: Run, **changes: Any) -> Run:
-        return self.runs.start(run.generator, replace(run.request, **changes))
+    def _turn(self, session: str) -> int:
+        """A number for a new wish, higher than those before it."""
+        turn = max(time.time_ns() // 1_000_000, self._turns.get(session, 0) + 1)
+        self._turns[session] = turn
+        self._turns.move_to_end(session)
+        if len(self._turns) > SESSIONS:
+            self._turns.popitem(last=False)
+        return turn
+
+    async def _read(self, given: Mapping[str, Any], session: str = "") -> Asked:
+        """As `page.asked.read`, in a thread where that takes its time. Raises _Replaced if the session has another wish by then."""
+        if not takes_time(given):
+            return read(given)
+        turn = self._turns.get(session)
+        asked: Asked = await self._look(lambda: read(given))
+        if self._turns.get(session) != turn:
+            raise _Replaced
+        return asked
+
+    def _vary(self, run: Run, session: str, **changes: Any) -> Run:
+        request = replace(run.request, **changes)
+        return self.runs.start(run.generator, request, session if run.owner and request.picture is not None else "")
 
     def _find(self, given: Mapping[str, Any]) -> Run:
         wanted = given.get("run")
@@ -202,7 +252,7 @@ class Desk:
                     done = run.done or run.trace.done or enough.is_set()
                     head = _heading(run) if sent == 0 else None
                     message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
-                    yield message | {"turn": turn}, _status(run, done) | {"turn": turn}
+                    yield message | {"turn": turn}, _status(run, done, first=head is not None) | {"turn": turn}
                     sent = count
                     if done:
                         break
@@ -245,7 +295,7 @@ class Desk:
 
     def _remember(self, session: str, run: Run) -> asyncio.Event:
         """The session's run is this one now; the one before has had its time. Returns what is set when this one has."""
-        self._last[session] = run
+        self._last[session] = run.id
         self._last.move_to_end(session)
         if len(self._last) > SESSIONS:
             self._last.popitem(last=False)
@@ -262,13 +312,21 @@ class Desk:
         repeat = replace(run.request, forced=run.trace.forced)
         return await self._look(lambda: generators.load(run.generator, repeat.variant).replay(repeat, query))
 
-    async def _look(self, ask: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._lookers, ask)
+    async def _ask(self, answer: Callable[[Mapping[str, Any]], dict[str, Any]], given: Any, pool: ThreadPoolExecutor | None = None) -> Any:
+        """What a function of `page.pictures` answers, or the sentence that says why not."""
+        with _sentence() as told:
+            given = read_object(given)
+            told |= await self._look(lambda: answer(given), pool)
+        return told
+
+    async def _look(self, ask: Callable[[], Any], pool: ThreadPoolExecutor | None = None) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(pool or self._lookers, ask)
 
 
-def _status(run: Run, done: bool) -> dict[str, Any]:
-    """What the controls show of a run, and the request that repeats it."""
-    status = {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": run.trace.request}
+def _status(run: Run, done: bool, *, first: bool = False) -> dict[str, Any]:
+    """What the controls show of a run, and the request that repeats it; its picture in the first only, for Gradio remembers the last."""
+    request = {name: each for name, each in run.trace.request.items() if first or name != "picture"}
+    status = {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": request}
     return status if run.error is None else status | {"error": dict(run.error)}
 
 
@@ -301,41 +359,3 @@ def _heading(run: Run) -> dict[str, Any]:
         heading["pin"] |= {"query": telling.query_index}
     heading["notes"] = [dict(each) for each in run.forecast]
     return heading | {"learned": shelf.learning(run.generator, run.request.variant).is_file()}
-
-
-def _film(model: Any, request: Request) -> dict[str, Any]:
-    seeds = [(request.seed + each) % (HIGHEST_SEED + 1) for each in range(1, FILM + 1)]
-    pictures = model.film(seeds, request.settings)
-    return {"pictures": [{"seed": seed, "url": wire.picture_url(picture)} for seed, picture in zip(seeds, pictures)]}
-
-
-def _object(given: Any) -> Mapping[str, Any]:
-    if not isinstance(given, Mapping):
-        raise BadInput("This asks for nothing that there is.", "没有可以回答的内容。")
-    return given
-
-
-def _mapping(given: Any) -> Mapping[str, Any]:
-    if given is not None and not isinstance(given, Mapping):
-        raise BadInput("Settings are given as name and value.", "设置应以名称和数值给出。")
-    return given or {}
-
-
-def _variant(given: Mapping[str, Any]) -> tuple[Card, str]:
-    """Card and variant by name. Raises BadInput."""
-    card = generators.card(str(given.get("generator") or ""))
-    wanted = given.get("variant")
-    return card, card.variant(None if wanted is None else str(wanted)).name
-
-
-def _index(given: Any) -> int:
-    if not isinstance(given, int) or isinstance(given, bool) or given < 0:
-        raise BadInput("A position is a whole number from 0.", "位置应是从 0 开始的整数。")
-    return given
-
-
-def _edits(given: Any) -> tuple[Any, ...]:
-    try:
-        return read_edits(given)
-    except EditError as error:
-        raise BadInput(str(error), f"注意力的修改有误：{error}") from None

@@ -1,7 +1,10 @@
-"""What a browser may do with the page: load nothing from elsewhere. A plain ASGI middleware, so that streams pass untouched."""
+"""What a browser may do with the page: load nothing from elsewhere. A plain ASGI middleware, so that streams pass untouched.
+And what Gradio may keep of a visit: nothing after it.
+"""
 
 from __future__ import annotations
 
+import gradio as gr
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,3 +47,10 @@ class Guard:
 def guarded() -> list[Middleware]:
     """For FastAPI's `middleware`."""
     return [Middleware(Guard)]
+
+
+def wipe(page: gr.Blocks, session: str | None) -> None:
+    """Forget what Gradio remembers of a session, the last value of everything that went in and out: a picture may be among it."""
+    holder = getattr(page, "state_holder", None)  # there once the page is served
+    if holder is not None:
+        holder.session_data.pop(session, None)

@@ -3,8 +3,10 @@
     start(name, request)   a run; whoever asks for the same gets the same one
     follow(run)            how many steps there are, each time there are more; the run ends when nobody follows it
     get(run_id)            a run that is kept, or a sentence that says it has expired
+    forget(owner)          a visitor's own pictures, and all that was made of them
 
-A run belongs to one event loop. Its generator is stepped, and closed, in the pool; everything else happens in the loop.
+A run of a visitor's own picture is private: it has an owner, nobody else gets it by asking for the same, and it is kept PRIVATE seconds
+at most. A run belongs to one event loop. Its generator is stepped, and closed, in the pool; everything else happens in the loop.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 import generators
 from generators.base import BadInput, Generator, NotReady, Request
 from generators.trace import Step, Trace, Words
@@ -30,6 +34,7 @@ TURN = 0.04  # seconds that a run may step before the next one has its turn
 PAUSE = 0.05  # seconds between two messages to one follower
 LONGEST = 90.0  # seconds of computing in one run, whatever its generator allows itself
 GRACE = 0.05  # seconds that a run waits for its next follower
+PRIVATE = 15 * 60.0  # seconds that a run of a visitor's own picture is kept
 WORKERS = 2
 WARM_STEPS = 3
 
@@ -48,6 +53,7 @@ class Run:
     key: the same for the same request. computed: seconds that its steps took. began, ended: times of the first and last step.
     driven: somebody steps it. done: no more steps will come. stopped: nobody wanted more, or its time was over.
     forecast: what is to be said before its first step. error: what ended it instead. size: bytes of its trace, once it is done.
+    owner: whose picture it is made of; empty where everybody may have it. born: when it was asked for.
     """
 
     id: str
@@ -65,6 +71,8 @@ class Run:
     error: Words | None = None
     size: int = 0
     followers: int = 0
+    owner: str = ""
+    born: float = field(default_factory=time.monotonic)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -75,7 +83,8 @@ class Run:
     @property
     def wanted(self) -> bool:
         """Whether whoever asks for the same may have this one."""
-        return not self.stopped and self.error is None and (self.done or not self.driven or self.followers > 0)
+        going = not self.driven or self.followers > 0
+        return not self.stopped and self.error is None and (going or self.done or self.trace.done)
 
     def tell(self) -> None:
         """Wake the followers."""
@@ -101,11 +110,13 @@ class Runs:
         *,
         capacity: int = CAPACITY,
         longest: float = LONGEST,
+        private: float = PRIVATE,
         workers: int = WORKERS,
     ) -> None:
         self._load = load or generators.load
         self._capacity = capacity
         self._longest = longest
+        self._private = private
         self._pool = ThreadPoolExecutor(workers, "run")
         self._loader = ThreadPoolExecutor(1, "load")
         self._kept: OrderedDict[str, Run] = OrderedDict()  # by id, the longest unused first
@@ -113,19 +124,38 @@ class Runs:
         self._driving: set[asyncio.Task[None]] = set()
         self.problems: dict[tuple[str, str], Words] = {}
 
-    def start(self, name: str, request: Request) -> Run:
-        """The run of a request: one that was asked for before, or a new one that starts when it is followed."""
+    def start(self, name: str, request: Request, owner: str = "") -> Run:
+        """The run of a request: one that was asked for before, or a new one that starts when it is followed.
+
+        owner: whoever gave the picture of the request, where it is their own.
+        """
+        self.sweep()
         asked = request.to_dict()
-        key = _key(name, request, asked)
+        key = _key(name, owner, asked)
         same = self._kept.get(self._same.get(key, ""))
         if same is not None and same.wanted:
             self._kept.move_to_end(same.id)
             return same
-        fresh = Run(secrets.token_urlsafe(9), name, request, key, Trace(name, request.variant, asked))
+        fresh = Run(secrets.token_urlsafe(9), name, request, key, Trace(name, request.variant, asked), owner=owner)
         self._kept[fresh.id] = fresh
         self._same[key] = fresh.id
         self._make_room()
+        if owner:
+            asyncio.get_running_loop().call_later(self._private, self.sweep)
         return fresh
+
+    def forget(self, owner: str, but: np.ndarray | None = None) -> None:
+        """Let go of all runs of an owner's pictures, but those of the picture that is still in use."""
+        for run in [each for each in self._kept.values() if each.owner and each.owner == owner]:
+            used = run.request.picture
+            if but is None or used is None or not np.array_equal(but, used):
+                self._drop(run)
+
+    def sweep(self) -> None:
+        """Let go of private runs whose time is over."""
+        now = time.monotonic()
+        for run in [each for each in self._kept.values() if each.owner and now - each.born >= self._private]:
+            self._drop(run)
 
     def get(self, run_id: object) -> Run:
         """A run that is kept. Raises BadInput if it is gone or never was."""
@@ -232,13 +262,16 @@ class Runs:
                     continue
                 over -= run.size
                 if forget:
-                    del self._kept[run.id]
-                    if self._same.get(run.key) == run.id:
-                        del self._same[run.key]
+                    self._drop(run)
                 else:
                     run.trace = run.trace.rounded()
                     run.size = run.trace.nbytes
                     over += run.size
+
+    def _drop(self, run: Run) -> None:
+        del self._kept[run.id]
+        if self._same.get(run.key) == run.id:
+            del self._same[run.key]
 
 
 async def _followed(run: Run) -> bool:
@@ -248,9 +281,9 @@ async def _followed(run: Run) -> bool:
     return run.followers > 0
 
 
-def _key(name: str, request: Request, asked: Mapping[str, Any]) -> str:
-    """The same for the same request."""
-    return hashlib.sha256(json.dumps([name, asked], sort_keys=True).encode()).hexdigest()
+def _key(name: str, owner: str, asked: Mapping[str, Any]) -> str:
+    """The same for the same request of the same owner."""
+    return hashlib.sha256(json.dumps([name, owner, asked], sort_keys=True).encode()).hexdigest()
 
 
 def _turn(steps: Iterator[Step], first: bool) -> tuple[list[Step], bool, float]:

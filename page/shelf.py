@@ -21,6 +21,7 @@ from page.runs import Run
 
 PREFIX = "example:"
 WIDEST_LABEL = 22  # columns
+HOLES = " ▨"  # behind the label of a picture with cells rubbed out
 KEPT = 24  # examples and series that stay in memory
 
 
@@ -31,7 +32,10 @@ def files(name: str, variant: str) -> dict[str, Path]:
 
 
 def listing(name: str, variant: str) -> list[dict[str, Any]]:
-    """What there is to show of a variant: [{id, label, request}]; a file that cannot be read is left out."""
+    """What there is to show of a variant: [{id, label, request, pictured}], the request without its picture.
+
+    A file that cannot be read is left out.
+    """
     return [found for each, path in files(name, variant).items() if (found := _describe(each, path, path.stat().st_mtime_ns))]
 
 
@@ -70,10 +74,12 @@ def _describe(example: str, path: Path, _: int) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             packed = json.loads(archive["meta"].tobytes())["traces"][0][1]
-        request = packed["request"]
+        request = {name: each for name, each in packed["request"].items() if name != "picture"}
         prompt = str(request.get("text", "")).strip()
         made = "".join(step["text"] for step in packed["steps"]).strip()
-        return {"id": example, "label": _short(prompt or made or str(request.get("seed", ""))), "request": request}
+        label = _short(prompt or made or str(request.get("seed", "")))
+        label += HOLES if request.get("hidden") else ""
+        return {"id": example, "label": label, "request": request, "pictured": "picture" in packed["request"]}
     except (OSError, KeyError, IndexError, TypeError, ValueError, AttributeError, zipfile.BadZipFile):
         return None
 

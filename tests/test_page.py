@@ -22,9 +22,11 @@ import generators
 from generators.base import BadInput, Card, Generator, NotReady, Pin, Request, Setting, Variant
 from generators.trace import Attention, Choice, Step, Tokens, Trace
 from page import controls, shelf, theme
-from page.about import FIGURES, LESSONS, figures, lesson
+from page.about import FIGURES, LESSONS, lesson
 from page.desk import Desk
+from page.figures import NAMES, table
 from page.runs import PAUSE, UNEXPECTED, Run, Runs
+from page.wire import BY_LENGTH
 
 HOME = Path(__file__).parents[1]
 WORDS = {"en": "words", "zh": "词"}
@@ -500,10 +502,11 @@ def test_both_languages_have_the_same_strings() -> None:
 
 
 def test_every_string_is_used_and_every_used_string_is_there() -> None:
-    sources = "".join((HOME / "page" / name).read_text(encoding="utf-8") for name in ("controls.html", "controls.js", "about.py"))
+    files = [*(HOME / "page").glob("controls*"), *(HOME / "page" / name for name in ("about.py", "figures.py"))]
+    sources = "".join(path.read_text(encoding="utf-8") for path in files)
     known = set(controls.strings()["en"])
-    asked = set(re.findall(r'\btext\("(\w+)"\)|data-(?:text|label)="(\w+)"|words\["(\w+)"\]|title\("(\w+)"\)', sources))
-    named = {name for groups in asked for name in groups if name}
+    plain = r'\btext\("(\w+)"\)|data-(?:text|label)="(\w+)"|words\["(\w+)"\]|title\("(\w+)"\)|reason(?:: | \?\? )"(\w+)"|columns = \((.*)\)'
+    named = {name for groups in re.findall(plain, sources) for given in groups for name in re.findall(r"\w+", given)}
     named |= {name for pair in re.findall(r'text\(\w+ \? "(\w+)" : "(\w+)"\)', sources) for name in pair}
     assert named <= known, f"missing: {named - known}"
     assert known <= named, f"unused: {known - named}"
@@ -542,12 +545,25 @@ def test_lessons_are_in_both_languages_and_their_links_lead_somewhere() -> None:
         assert links[0] == links[1], f"{name}: the two languages link to different places"
 
 
+def table_of(metric: dict[str, Any], folder: Path, name: str = "bits_per_char") -> str:
+    (folder / "card.json").write_text(json.dumps({"metrics": {name: metric}}), encoding="utf-8")
+    return table("en", controls.strings()["en"])
+
+
 def test_figures_come_from_the_cards(counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generators, "folders", lambda name: {"plain": tmp_path})
-    assert figures("en") == controls.strings()["en"]["no_figures"]
-    metric = {"with": 2.3456789, "without": None, "unit": "bits", "better": "lower", "n": 3}
-    (tmp_path / "card.json").write_text(json.dumps({"metrics": {"bits_per_char": metric}}), encoding="utf-8")
-    assert "| `counter/plain` | `bits_per_char` bits (lower is better) | 2.346 | – |  |" in figures("en")
+    assert controls.strings()["en"]["no_figures"] in lesson("en")
+    metric = {"with": 2.3456789, "without": None, "unit": "bits", "better": "lower", "n": 3, "floor": 0.5}
+    row = "| **words** words | Bits for a character, bits (lower is better) | 2.35 | – | 0.5 |  |"
+    assert row in table_of(metric, tmp_path)
+    assert "| unheard_of, bits (lower is better) |" in table_of(metric, tmp_path, "unheard_of")
+
+
+def test_shipped_metrics_have_names() -> None:
+    shipped = {
+        name for card in generators.cards() for each in card.variants for name in shelf.figures(card.name, each.name).get("metrics", {})
+    }
+    assert {name for name in shipped if not BY_LENGTH.fullmatch(name)} <= set(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -569,9 +585,9 @@ def test_a_figure_says_whether_attention_helped(
     counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], says: str
 ) -> None:
     monkeypatch.setattr(generators, "folders", lambda name: {"plain": tmp_path})
-    (tmp_path / "card.json").write_text(json.dumps({"metrics": {"m": given | {"unit": "bits"}}}), encoding="utf-8")
-    assert f"| {says} |" in figures("en")
-    assert "with_seeds" not in given or "(2.1 ± 0.1)" in figures("en") or "(2.45 ± 0.07)" in figures("en")
+    told = table_of(given | {"unit": "bits"}, tmp_path)
+    assert f"| {says} |" in told
+    assert "with_seeds" not in given or "(2.1 ± 0.1)" in told or "(2.45 ± 0.07)" in told
 
 
 def test_a_trace_of_nothing_can_be_told() -> None:

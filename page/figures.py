@@ -1,0 +1,82 @@
+"""The figures of all model cards (assets/GENERATOR/VARIANT/card.json) as a table, metrics by their names in words.
+
+Figures are never typed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import generators
+from generators.base import Card, Variant
+from generators.metrics import mean_and_spread
+from generators.trace import Words
+from page import shelf
+from page.wire import BY_LENGTH, verdict
+
+NAMES: Mapping[str, Words] = {
+    "bits_per_char": {"en": "Bits for a character", "zh": "每个字符的比特数"},
+    "bits_per_char_tang_quatrains": {"en": "Bits for a character, Tang quatrains", "zh": "每个字符的比特数，唐绝句"},
+    "well_formed": {"en": "Verses of the right form", "zh": "格律形式正确的诗"},
+    "same_length": {"en": "Answers as long as the line", "zh": "与上联等长"},
+    "copied": {"en": "Characters copied from the line", "zh": "照抄上联的字"},
+    "bleu": {"en": "BLEU, likeness to human translations", "zh": "BLEU，与人工译文的相似度"},
+    "bleu_long": {"en": "BLEU of long sentences", "zh": "长句的 BLEU"},
+    "word_error": {"en": "Words said wrongly", "zh": "读错的词"},
+    "phoneme_error": {"en": "Sounds said wrongly", "zh": "读错的音"},
+    "frechet": {"en": "Fréchet distance to real pictures", "zh": "与真图的 Fréchet 距离"},
+    "kid": {"en": "Kernel distance to real pictures", "zh": "与真图的核距离"},
+    "precision": {"en": "Made pictures that look real", "zh": "生成图中像真图的"},
+    "recall": {"en": "Real pictures that it could make", "zh": "真图中它能生成的"},
+    "variety": {"en": "Variety of its pictures", "zh": "图片的多样性"},
+    "psnr": {"en": "Likeness after passing the code", "zh": "经过编码后的相似度"},
+    "ssim": {"en": "Structure kept after passing the code", "zh": "经过编码后保留的结构"},
+    "hole_psnr_25": {"en": "Likeness inside a hole, a quarter hidden", "zh": "遮住四分之一时，洞内的相似度"},
+    "hole_psnr_50": {"en": "Likeness inside a hole, half hidden", "zh": "遮住一半时，洞内的相似度"},
+    "bits_per_dim": {"en": "Bits for a number of the picture", "zh": "图片每个数值的比特数"},
+    "reconstruction_bits": {"en": "Bits to correct what the code says", "zh": "修正编码所需的比特"},
+    "kl_bits": {"en": "Bits in the code", "zh": "编码中的比特"},
+    "nearest_train": {"en": "Distance to the nearest picture it learned from", "zh": "到最近训练图的距离"},
+    "nearest_held_out": {"en": "The same distance of pictures it never saw", "zh": "从未见过的图到最近训练图的距离"},
+}
+
+
+def name_of(metric: str) -> Words:
+    """A metric in words; one that is not known by its own name."""
+    return NAMES.get(metric, {"en": metric, "zh": metric})
+
+
+def table(language: str, words: Mapping[str, str]) -> str:
+    """Markdown: with attention, without, what real pictures would get, and what that says; one row a metric, empty if there are none.
+
+    A model stands beside its first figure only. Those by length are drawn beside a run instead.
+    """
+    rows = [row for card in generators.cards() for variant in card.variants for row in _rows(card, variant, language, words)]
+    columns = ("model", "figure", "with_attention_column", "without_attention_column", "floor", "verdict")
+    head = [[words[each] for each in columns], ["---"] * len(columns)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in [*head, *rows]) if rows else ""
+
+
+def _rows(card: Card, variant: Variant, language: str, words: Mapping[str, str]) -> list[list[str]]:
+    metrics = shelf.figures(card.name, variant.name).get("metrics", {})
+    kept = {metric: each for metric, each in metrics.items() if isinstance(each, Mapping) and not BY_LENGTH.fullmatch(metric)}
+    model = f"**{variant.title[language]}** {(card.network or card.title)[language]}"
+    return [[model if not at else "", *_row(metric, kept[metric], language, words)] for at, metric in enumerate(kept)]
+
+
+def _row(metric: str, given: Mapping[str, Any], language: str, words: Mapping[str, str]) -> list[str]:
+    better = words["lower"] if given.get("better") == "lower" else words["higher"]
+    unit = f", {given['unit']}" if given.get("unit") else ""
+    cells = [_cell(given.get(side), given.get(f"{side}_seeds")) for side in ("with", "without")]
+    says = {"better": words["helps"], "worse": words["does_not_help"], "undecided": words["undecided"], "": ""}[verdict(given)]
+    return [f"{name_of(metric)[language]}{unit} ({better})", *cells, _number(given.get("floor")), says]
+
+
+def _cell(value: Any, seeds: Any) -> str:
+    """A figure; behind it mean and spread of the same figure over small models from other seeds."""
+    return _number(value) + (" ({:.3g} ± {:.1g})".format(*mean_and_spread(seeds)) if seeds else "")
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else "–"
