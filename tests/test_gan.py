@@ -13,14 +13,20 @@ import torch
 import generators
 from generators.attention import watch
 from generators.base import BadInput, Request
-from generators.gan import Run, read_network
+from generators.data import Avatars
+from generators.gan import Run, asked_for, codes_of, parts_of, read_network
 from generators.gan import train as lesson
 from generators.gan.model import Config, Discriminator, Generator, Nearby, SelfAttention, plain_weights, with_deviation
-from generators.pictures import compact, noise
+from generators.pictures import compact
 from generators.trace import Trace, load_series
 from generators.training import load_state, read_json, read_weights
 
-TINY = Config(noise=8, widths=(16, 16, 16), judge_widths=(16, 16), grid=8, heads=2)
+HAT = {"hat": {"none": 0.75, "red": 0.25}}
+TINY = Config(noise=8, widths=(16, 16, 16), judge_widths=(16, 16), grid=8, heads=2, parts=HAT)
+
+
+def codes(count: int) -> torch.Tensor:
+    return torch.from_numpy(codes_of(range(count), TINY))
 
 
 def ask(text: str = "", **given) -> Request:
@@ -62,7 +68,7 @@ def test_pooled_keys_name_their_coarser_grid():
 
 def test_gamma_starts_at_nothing():
     network = Generator(TINY).eval()
-    z = torch.randn(2, 8)
+    z = codes(2)
     before = network(z)
     assert network.attention.gamma.item() == 0
     network.attention.gamma.data.fill_(0.5)
@@ -73,11 +79,11 @@ def test_folded_spectral_norm_paints_the_same():
     network = Generator(TINY)
     network.attention.gamma.data.fill_(1.0)
     with torch.no_grad():
-        network(torch.randn(16, 8))  # statistics and power iterations move on
+        network(codes(16))  # statistics and power iterations move on
     network.eval()
     plain = Generator(TINY, plain=True).eval()
     plain.load_state_dict(plain_weights(network))
-    z = torch.randn(4, 8)
+    z = codes(4)
     assert torch.allclose(network(z), plain(z), atol=1e-5)
     weight = plain.blocks[0].second.weight.flatten(1)
     assert torch.linalg.matrix_norm(weight, 2) < 1.3
@@ -163,9 +169,21 @@ def test_a_pin_outside_the_picture_is_refused(run):
         run.replay(ask("Ada"), 64)
 
 
-def test_noise_depends_on_its_seed_only():
-    assert np.array_equal(noise([1, 2, 3], 8, 1.0)[1:2], noise([2], 8, 1.0))
-    assert np.allclose(noise([2], 8, 0.5), noise([2], 8, 1.0) / 2)
+def test_a_code_depends_on_its_seed_only():
+    assert np.array_equal(codes_of([1, 2, 3], TINY)[1:2], codes_of([2], TINY))
+    halves = codes_of([2], TINY, 0.5)
+    assert np.allclose(halves[:, :8], codes_of([2], TINY)[:, :8] / 2) and np.array_equal(halves[:, 8:], codes_of([2], TINY)[:, 8:])
+    drawn = codes_of(range(2000), TINY)[:, 8:]
+    assert (drawn.sum(1) == 1).all() and abs(drawn[:, 1].mean() - 0.25) < 0.03
+
+
+def test_both_networks_are_told_the_parts():
+    network, judge = Generator(TINY).eval(), Discriminator(TINY).eval()
+    bare, hatted = codes(1), codes(1)
+    bare[0, 8:], hatted[0, 8:] = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    assert not torch.allclose(network(bare), network(hatted))
+    pictures = network(bare)
+    assert not torch.allclose(judge(pictures, bare[:, 8:]), judge(pictures, hatted[:, 8:]))
 
 
 # Learning
@@ -201,6 +219,23 @@ def test_halving_takes_means():
     pictures[0, :2, :2, 0] = [[255, 255], [255, 254]]
     half = lesson.halved(pictures)
     assert half.shape == (1, 2, 2, 3) and half[0, :, :, 0].tolist() == [[255, 0], [0, 0]]
+
+
+def test_parts_are_counted_in_the_data():
+    faces = ({"hair": "braids", "accessories": "glasses"}, {"hair": "braids"}, {"hair": "mohawk"}, {"hair": "braids"})
+    drawn = Avatars(np.zeros((4, 8, 8, 3), np.uint8), faces)
+    parts = lesson.shares_of(drawn)
+    assert parts == {"hair": {"braids": 0.75, "mohawk": 0.25}, "accessories": {"glasses": 0.25, "none": 0.75}}
+    assert lesson.values_of(drawn, replace(TINY, parts=parts)).tolist() == [[1, 0, 1, 0], [1, 0, 0, 1], [0, 1, 0, 1], [1, 0, 0, 1]]
+    bare = Avatars(drawn.images, ())
+    assert lesson.shares_of(bare) == {} and lesson.values_of(bare, replace(TINY, parts={})).shape == (4, 0)
+
+
+def test_what_was_asked_for_is_said():
+    config = replace(TINY, parts={"hair": {"braids": 1.0}, "eyes": {"sad": 1.0}, "accessories": {"glasses": 1.0, "none": 0.0}})
+    assert parts_of(5, config) == {"hair": "braids", "eyes": "sad", "accessories": "glasses"}
+    assert asked_for(5, config) == ({"en": "Asked for: braids, glasses.", "zh": "要画：辫子、眼镜。"},)
+    assert asked_for(5, TINY) == ()
 
 
 @pytest.fixture
@@ -258,7 +293,7 @@ def test_training_goes_on_from_plain_weights(place):
     lesson.write_weights(place / "weights.safetensors", painter.state_dict())
     learner = lesson.Learner(TINY, torch.device("cpu"))
     assert learner.resume(place / "none.pt", place / "weights.safetensors") == (0, 0.0)
-    z = torch.randn(2, 8)
+    z = codes(2)
     assert torch.allclose(learner.painter()(z), painter(z), atol=0.02)
     assert set(read_weights(place / "weights.safetensors")) == set(painter.state_dict())
 

@@ -15,87 +15,14 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from generators import base
-from generators.base import BadInput, Card, NotReady, Pin, Request, Setting, Try, Variant
+from generators.base import BadInput, NotReady, Request
+from generators.gan.card import CARD, NAMES, TRUNCATION
 from generators.pictures import as_attention, as_detail, as_picture, check_pin, noise, read_prompt
-from generators.trace import Grid, Step
+from generators.trace import Grid, Step, Words
 
 if TYPE_CHECKING:
     from generators.attention import Heard
-    from generators.gan.model import Generator
-
-TRUNCATION = Setting(
-    "truncation",
-    "float",
-    0.8,
-    label={"en": "Truncation", "zh": "截断"},
-    help={
-        "en": "Scales the noise: below 1 faces come nearer to the average one, above 1 they become stranger.",
-        "zh": "缩放噪声：小于 1 时脸更接近平均，大于 1 时更离奇。",
-    },
-    low=0.1,
-    high=1.5,
-    step=0.05,
-    live=True,
-)
-
-CARD = Card(
-    name="gan",
-    title={"en": "Paint a face", "zh": "画一张脸"},
-    summary={
-        "en": "A self-attention GAN turns a name into a face. Every cell of the picture looks at all the others while it is painted.",
-        "zh": "自注意力生成对抗网络把名字变成一张脸。作画时，每个格子都会看其他所有格子。",
-    },
-    accepts=("text", "seed"),
-    produces="picture",
-    variants=(
-        Variant(
-            name="big_smile",
-            title={"en": "Face", "zh": "脸"},
-            icon="🙂",
-            placeholder={"en": "Type your name, get your face", "zh": "输入名字，得到你的脸"},
-            size=64,
-            pin=Pin("self", 0, head=3, query=121),  # an eye: over 120 faces this head puts 82 % of its weight on the hair
-            tries=(
-                Try(
-                    question={"en": "What is your face?", "zh": "你的脸是什么样？"},
-                    look_for={
-                        "en": "The same name is always the same face: its hash is the seed, shown as a number. Now type yours.",
-                        "zh": "同一个名字总是同一张脸：名字的哈希就是种子，以数字显示。再输入你的名字。",
-                    },
-                    request={"prompt": "Ada"},
-                ),
-                Try(
-                    question={"en": "Where does an eye look?", "zh": "眼睛的格子在看哪里？"},
-                    look_for={
-                        "en": "From the pinned eye, head 4 looks up at the hair, head 1 at the eye itself and the mouth.",
-                        "zh": "从固定的眼睛出发，第 4 个头看上方的头发，第 1 个头看眼睛本身和嘴。",
-                    },
-                    request={"prompt": "Lily"},
-                ),
-                Try(
-                    question={"en": "What if no cell may look?", "zh": "如果哪个格子都不许看呢？"},
-                    look_for={
-                        "en": "The weighted sum is switched off: the face stays, but its outlines fray and the hair runs into the ground.",
-                        "zh": "加权和被关掉：脸还在，但轮廓散开，头发渗进背景。",
-                    },
-                    request={"prompt": "Nora", "edits": [{"action": "off"}]},
-                ),
-            ),
-        ),
-    ),
-    settings=(TRUNCATION,),
-    anatomy=(
-        ({"en": "Noise", "zh": "噪声"}, False),
-        ({"en": "Residual blocks, 4×4 to 16×16", "zh": "残差块，4×4 到 16×16"}, False),
-        ({"en": "Self-attention", "zh": "自注意力"}, True),
-        ({"en": "Residual blocks, 16×16 to 64×64", "zh": "残差块，16×16 到 64×64"}, False),
-        ({"en": "Picture", "zh": "图片"}, False),
-    ),
-    twin=False,
-    network={"en": "GAN", "zh": "GAN"},
-    gallery=True,
-    headline=("frechet", "precision", "recall"),
-)
+    from generators.gan.model import Config, Generator
 
 
 class Run(base.Generator):
@@ -149,7 +76,7 @@ class Run(base.Generator):
             attentions=tuple(as_attention(each, axis) for each in heard) if request.watched else (),
             picture=pictures[0],
             facts={"gamma": network.attention.gamma.item(), "seed": seed},
-            notes=notes,
+            notes=(*notes, *asked_for(seed, network.config)),
             details=tuple(as_detail(each) for each in heard if each.inside),
             stop="end",
         )
@@ -166,10 +93,10 @@ class Run(base.Generator):
 
         network = self._of(request)
         truncation = request.settings.get(TRUNCATION.name, TRUNCATION.default)
-        z = torch.from_numpy(noise(seeds, network.config.noise, float(truncation)))  # (N, Z)
+        codes = torch.from_numpy(codes_of(seeds, network.config, float(truncation)))  # (N, Z + V)
         listens = request.watched or request.edits or request.pin is not None
         with torch.inference_mode(), watch(request.edits, detail=request.pin) if listens else nullcontext() as watcher:
-            return as_picture(network(z)), watcher.heard if watcher else []
+            return as_picture(network(codes)), watcher.heard if watcher else []
 
     def _of(self, request: Request) -> Generator:
         if request.attention:
@@ -177,6 +104,30 @@ class Run(base.Generator):
         if self._without is None:
             raise BadInput(f"{self.card.name} has no twin without attention.", f"{self.card.name} 没有不带注意力的对照模型。")
         return self._without
+
+
+def parts_of(seed: int, config: Config) -> dict[str, str]:
+    """Part of the face → the value that the seed's dice give it, each as often as among the drawn faces."""
+    dice = np.random.default_rng([seed, 1])
+    return {part: str(dice.choice(list(shares), p=list(shares.values()))) for part, shares in config.parts.items()}
+
+
+def asked_for(seed: int, config: Config) -> tuple[Words, ...]:
+    """The sentence that says which parts the network was told to paint, those that have a name."""
+    named = [NAMES[value] for value in parts_of(seed, config).values() if value in NAMES]
+    return (
+        ({"en": f"Asked for: {', '.join(each['en'] for each in named)}.", "zh": f"要画：{'、'.join(each['zh'] for each in named)}。"},)
+        if named
+        else ()
+    )
+
+
+def codes_of(seeds: Sequence[int], config: Config, truncation: float = 1.0) -> np.ndarray:
+    """(len(seeds), Z + V) float32: noise times truncation, and 1 for the value of each part of the face."""
+    columns = [(part, value) for part, shares in config.parts.items() for value in shares]
+    faces = [parts_of(seed, config) for seed in seeds]
+    values = np.array([[face[part] == value for part, value in columns] for face in faces], np.float32)
+    return np.concatenate([noise(seeds, config.noise, truncation), values.reshape(len(seeds), len(columns))], axis=1)
 
 
 def read_network(folder: Path, *, attention: bool = True) -> Generator:

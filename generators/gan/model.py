@@ -4,14 +4,16 @@ Zhang, Goodfellow, Metaxas and Odena 2019, Self-Attention Generative Adversarial
 networks with spectral norm in both, hinge loss, and in each a self-attention whose share γ starts at 0 and is learned.
 Ours differs where it makes small data and a CPU enough: four heads (the paper has one, of C/8 features; ours are four of
 C/8), scores divided by √d, noise that also modulates every normalisation (Chen et al. 2019, On Self-Modulation), and the
-deviation within the batch as the discriminator's last feature (Karras et al. 2018, section 3).
+deviation within the batch as the discriminator's last feature (Karras et al. 2018, section 3). Where the data name the parts of
+a face, both networks are told which a face has, the discriminator by a projection (Miyato and Koyama 2018, equation 4).
 
-Letters: B batch, C channels, N cells of the attention's grid, H heads, D features of a head, Z numbers of noise.
+Letters: B batch, C channels, N cells of the attention's grid, H heads, D features of a head, Z numbers of noise, V values of all parts.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Self
 
@@ -33,6 +35,7 @@ class Config:
     judge_widths: the discriminator's, likewise, up to half the picture's side: it reads 2×2 pixels as one cell, which saves
     a third of the training time.
     grid: cells a side where attention stands. attention False: the twin, a convolution of equal size in its place.
+    parts: part of a face → each value that it may have → the share of the drawn faces that have it. Empty: the networks are told nothing.
     """
 
     noise: int = 128
@@ -41,6 +44,12 @@ class Config:
     grid: int = 16
     heads: int = 4
     attention: bool = True
+    parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    @property
+    def values(self) -> int:
+        """Values of all parts together."""
+        return sum(map(len, self.parts.values()))
 
     @property
     def size(self) -> int:
@@ -60,6 +69,7 @@ class Config:
             grid=int(given["grid"]),
             heads=int(given["heads"]),
             attention=bool(given["attention"]),
+            parts={part: {value: float(share) for value, share in shares.items()} for part, shares in given.get("parts", {}).items()},
         )
 
 
@@ -162,11 +172,17 @@ class Generator(nn.Module):
         self.attention = exchange(widths[(config.grid // SMALLEST).bit_length() - 1], config)
         self.norm = nn.BatchNorm2d(widths[-1])
         self.paint = nn.Conv2d(widths[-1], 3, 3, padding=1)
+        self.parts = nn.Linear(config.values, config.noise, bias=False) if config.values else None
+        if self.parts is not None:
+            nn.init.normal_(self.parts.weight, std=0.3)  # a part then weighs about as much as the noise
         if not plain:
-            normalise(self, but=("modulation", "query", "key"))
+            normalise(self, but=("modulation", "query", "key", "parts"))
 
-    def forward(self, z: Tensor) -> Tensor:
-        """z: (B, Z), standard normal. Returns (B, 3, size, size) in −1 … 1."""
+    def forward(self, code: Tensor) -> Tensor:
+        """code: (B, Z + V), standard normal noise, then 1 for the value that each part has. Returns (B, 3, size, size) in −1 … 1."""
+        z, values = code.split((self.config.noise, self.config.values), dim=1)
+        if self.parts is not None:
+            z = z + self.parts(values)
         x = self.start(z).unflatten(1, (-1, SMALLEST, SMALLEST)).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             if x.shape[-1] == self.config.grid:
@@ -191,7 +207,7 @@ class Down(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Picture to score: high for drawn pictures, low for generated ones."""
+    """Picture to score: high for drawn pictures that have the parts that are named, low for generated ones."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -202,17 +218,20 @@ class Discriminator(nn.Module):
         self.attention = exchange(config.judge_widths[(config.grid // SMALLEST).bit_length() - 1], config, pooled=True)
         self.last = nn.Conv2d(widths[-1] + 1, widths[-1], 3, padding=1)
         self.score = nn.Linear(widths[-1], 1)
+        self.parts = nn.Linear(config.values, widths[-1], bias=False) if config.values else None
         normalise(self)
 
-    def forward(self, pictures: Tensor) -> Tensor:
-        """pictures: (B, 3, size, size) in −1 … 1. Returns (B,)."""
+    def forward(self, pictures: Tensor, values: Tensor) -> Tensor:
+        """pictures: (B, 3, size, size) in −1 … 1. values: (B, V), 1 for the value that each part should have. Returns (B,)."""
         x = F.leaky_relu(self.look(F.pixel_unshuffle(pictures, 2)), 0.2)
         for block in self.blocks:
             if x.shape[-1] == self.config.grid:
                 x = self.attention(x)
             x = block(x)
         x = F.leaky_relu(self.last(with_deviation(x)), 0.2)
-        return self.score(x.float().sum((2, 3))).squeeze(1)
+        seen = x.float().sum((2, 3))  # (B, C)
+        score = self.score(seen).squeeze(1)
+        return score if self.parts is None else score + (self.parts(values) * seen).sum(1)
 
 
 def with_deviation(x: Tensor) -> Tensor:

@@ -6,16 +6,19 @@
 
 Hinge loss (Lim and Ye 2017), one step of each network at a time, two learning rates (Heusel et al. 2017), a running average of
 the generator's weights, and differentiable augmentation (Zhao et al. 2020) of a part of the pictures only, so that it does not
-leak into what is painted (Karras et al. 2020, section 2.2).
+leak into what is painted (Karras et al. 2020, section 2.2). Both networks are told the parts of a face that the data name: by noise
+alone it painted no glasses and no crowns.
 
-Letters: B pictures of a batch, M pictures of the data.
+Letters: B pictures of a batch, M pictures of the data, S pixels a side, Z numbers of noise, V values of all parts of a face.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +30,11 @@ from torch import Tensor, nn
 
 from generators import card, folders
 from generators.base import BadInput, Request
-from generators.gan import Run, read_network
+from generators.data import Avatars
+from generators.gan import Run, codes_of, read_network
+from generators.gan.card import EXAMPLES
 from generators.gan.model import Config, Discriminator, Generator, plain_weights
-from generators.pictures import as_picture, compact, noise, to_signed, write_sheet
+from generators.pictures import as_picture, compact, to_signed, write_sheet
 from generators.trace import save_series
 from generators.training import (
     EMA,
@@ -50,29 +55,20 @@ from generators.training import seed as set_seed
 ROOT = Path(__file__).parents[2]
 STYLES = {"big_smile": "bigSmile64.npz"}
 """Variant → its pictures in the data's folder `avatars/`."""
+FACE_PARTS = ("hair", "eyes", "mouth", "accessories", "skinColor", "hairColor", "background_name")
+"""Of a face, by the words of the data."""
+NONE = "none"  # a part that a face has not
 CREDITS = {
     "big_smile": {
         "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
         "source": "https://www.figma.com/community/file/881358461963645496",
     }
 }
-EXAMPLES = {
-    "ada": "Ada",
-    "hugo": "Hugo",
-    "ivan": "Ivan",
-    "lily": "Lily",
-    "mei": "Mei",
-    "sara": "Sara",
-    "wangfang": "王芳",
-    "yara": "Yara",
-}
-"""File → name whose face is stored with the model."""
-
 BATCH = 32
 GENERATOR_RATE, DISCRIMINATOR_RATE = 4e-4, 6e-4
 GAMMA_SPEED = 5.0  # so that an hour is enough for γ to leave 0
 AUGMENTED = 0.3  # share of the pictures that each augmentation changes
-FINAL_PART = 0.25  # of the training, over which the learning rates fall
+FINAL_PART = 0.15  # of the training, over which the learning rates fall
 MINUTES = 66.0
 SAVE_EVERY = 180.0  # seconds
 REPORT_EVERY = 50  # steps
@@ -108,7 +104,7 @@ def train(
     if text is not None:
         raise BadInput("The gan learns from pictures, not from a text.", "gan 从图片学习，不用文本。")
     variant = card("gan").variant(variant).name
-    pictures = read_pictures(variant, data)  # (M, S, S, 3) uint8
+    drawn = read_pictures(variant, data)
     out = out or folders("gan")[variant]
     file = "weights" if attention else "without"
     work = ROOT / "runs" / "gan" / out.name / file
@@ -116,17 +112,17 @@ def train(
         steps = read_json(out / "card.json").get("training", {}).get("steps")
     if minutes is None and steps is None:
         minutes = MINUTES
-    config = config or fitting(pictures.shape[1])
+    config = config or replace(fitting(drawn.images.shape[1]), parts=shares_of(drawn))
     set_seed(seed)
     learner = Learner(replace(config, attention=attention), device())
     parameters = sum(weight.numel() for weight in learner.generator.parameters())
-    say(f"{variant}: {len(pictures):,} pictures, {parameters:,} parameters, on {device()}")
+    say(f"{variant}: {len(drawn.images):,} pictures, {parameters:,} parameters, on {device()}")
     if dry_run:
         say(f"would train for {minutes or '∞'} minutes or {steps or '∞'} steps into {out}")
         return
     first, before = learner.resume(work / "state.pt", folders("gan")[variant] / f"{file}.safetensors") if resume else (0, 0.0)
     clock = Clock(minutes, steps, before)
-    done = learn(learner, pictures, clock, work, seed, first)
+    done = learn(learner, drawn, clock, work, seed, first)
     learner.save(work / "state.pt", done, clock.seconds)
     painter = learner.painter()
     write_weights(out / f"{file}.safetensors", painter.state_dict())
@@ -145,16 +141,17 @@ def train(
     }
     write_card(out, **{"training" if attention else "training_without": facts})
     if attention:
-        write_card(out, parameters=parameters, data={**CREDITS.get(variant, {}), "count": len(pictures)})
+        write_card(out, parameters=parameters, data={**CREDITS.get(variant, {}), "count": len(drawn.images)})
         record(variant, out, work / "snapshots")
     say(f"wrote {out.name}/{file}.safetensors after {done} steps")
 
 
-def learn(learner: Learner, pictures: np.ndarray, clock: Clock, work: Path, seed: int, first: int = 0) -> int:
+def learn(learner: Learner, drawn: Avatars, clock: Clock, work: Path, seed: int, first: int = 0) -> int:
     """The loop, until the clock says stop; keeps snapshots, sheets and the state in `work`. Returns the number of steps done.
 
     The dice for the pictures depend on seed and step only, so a training that goes on sees what it would have seen.
     """
+    values = torch.from_numpy(values_of(drawn, learner.config))  # (M, V)
     step, saved = first, clock.seconds
     try:
         while not clock.over(step):
@@ -162,8 +159,8 @@ def learn(learner: Learner, pictures: np.ndarray, clock: Clock, work: Path, seed
                 write_weights(work / "snapshots" / f"{step:07d}.safetensors", learner.painter().state_dict())
             left = 1 - step / clock.expected(step)
             learner.set_rates(min(1.0, max(0.1, left / FINAL_PART)))
-            chosen = np.random.default_rng([seed, step]).integers(0, len(pictures), BATCH)
-            report = learner.step(to_signed(pictures[chosen]).to(learner.where))
+            chosen = np.random.default_rng([seed, step]).integers(0, len(drawn.images), BATCH)
+            report = learner.step(to_signed(drawn.images[chosen]).to(learner.where), values[chosen].to(learner.where))
             step += 1
             if step % REPORT_EVERY == 0:
                 say(f"step {step}: {report}")
@@ -181,7 +178,9 @@ def study(data: Path, variant: str = "big_smile", *, steps: int = STUDY_STEPS, c
 
     data: the folder with `train` and `held_out`. They learn from the means of 2×2 pixels. A model that is there is not trained again.
     """
-    pictures = halved(read_pictures(variant, data / "train"))
+    drawn = read_pictures(variant, data / "train")
+    drawn = replace(drawn, images=halved(drawn.images))
+    config = replace(config, parts=shares_of(drawn))
     for seed in STUDY_SEEDS:
         for attention in (True, False):
             work = study_folder(variant, seed, attention)
@@ -190,7 +189,7 @@ def study(data: Path, variant: str = "big_smile", *, steps: int = STUDY_STEPS, c
             say(f"seed {seed}, {work.name}")
             set_seed(seed)
             learner = Learner(replace(config, attention=attention), device())
-            learn(learner, pictures, Clock(steps=steps), work, seed)
+            learn(learner, drawn, Clock(steps=steps), work, seed)
             write_weights(work / "weights.safetensors", learner.painter().state_dict())
 
 
@@ -211,7 +210,7 @@ def is_snapshot(step: int) -> bool:
     return step == 0 or (step % 25 == 0 and math.log2(step / 25).is_integer())
 
 
-PARTS = ("generator", "discriminator", "generator_steps", "discriminator_steps")
+LEARNERS = ("generator", "discriminator", "generator_steps", "discriminator_steps")
 
 
 class Learner:
@@ -230,38 +229,40 @@ class Learner:
             for group in optimiser.param_groups:
                 group["lr"] = group["highest"] * factor
 
-    def step(self, real: Tensor) -> str:
-        """One step of each network. real: (B, 3, size, size) in −1 … 1. Returns figures to print."""
-        judged = self._judge(real)
-        painted = self._paint(len(real))
+    def step(self, real: Tensor, values: Tensor) -> str:
+        """One step of each network. real: (B, 3, S, S) in −1 … 1. values: (B, V), of its parts. Returns figures to print."""
+        judged = self._judge(real, values)
+        painted = self._paint(values)
         self.average.update(self.generator)
         return f"{judged}, {painted}, γ {self.generator.attention.gamma.item():.3f}"
 
-    def _judge(self, real: Tensor) -> str:
+    def _judge(self, real: Tensor, values: Tensor) -> str:
         """The discriminator's step: hinge loss, Zhang et al. 2019, equation 4."""
         with autocast(self.where):
             with torch.no_grad():
-                made = self.generator(self._noise(len(real))).float()
-            on_real, on_made = self.discriminator(augment(torch.cat([real, made]))).float().chunk(2)  # (B,) each
+                made = self.generator(self._codes(values)).float()
+            on_both = self.discriminator(augment(torch.cat([real, made])), values.repeat(2, 1)).float()
+            on_real, on_made = on_both.chunk(2)  # (B,) each
         loss = F.relu(1 - on_real).mean() + F.relu(1 + on_made).mean()
         self.discriminator_steps.zero_grad(set_to_none=True)
         loss.backward()
         self.discriminator_steps.step()
         return f"discriminator {loss.item():.2f} (drawn {on_real.mean().item():.2f}, made {on_made.mean().item():.2f})"
 
-    def _paint(self, count: int) -> str:
+    def _paint(self, values: Tensor) -> str:
         """The generator's step."""
         self.discriminator.requires_grad_(False)
         with autocast(self.where):
-            loss = -self.discriminator(augment(self.generator(self._noise(count)).float())).float().mean()
+            loss = -self.discriminator(augment(self.generator(self._codes(values)).float()), values).float().mean()
         self.generator_steps.zero_grad(set_to_none=True)
         loss.backward()
         self.generator_steps.step()
         self.discriminator.requires_grad_(True)
         return f"generator {loss.item():.2f}"
 
-    def _noise(self, count: int) -> Tensor:
-        return torch.randn(count, self.config.noise, device=self.where)
+    def _codes(self, values: Tensor) -> Tensor:
+        """(B, Z + V), with fresh noise."""
+        return torch.cat([torch.randn(len(values), self.config.noise, device=self.where), values], 1)
 
     def painter(self) -> Generator:
         """The averaged generator with plain weights and statistics of its own, as it ships."""
@@ -271,7 +272,7 @@ class Learner:
 
     def save(self, path: Path, step: int, seconds: float) -> None:
         """All that `resume` needs."""
-        state = {part: getattr(self, part).state_dict() for part in PARTS}
+        state = {part: getattr(self, part).state_dict() for part in LEARNERS}
         average = {"weights": self.average.copy.state_dict(), "updates": self.average.updates}
         save_state(path, step=step, seconds=seconds, average=average, **state)
 
@@ -282,7 +283,7 @@ class Learner:
             self.average = EMA(self.generator, decay=0.999)
             return 0, 0.0
         state = load_state(path)
-        for part in PARTS:
+        for part in LEARNERS:
             getattr(self, part).load_state_dict(state[part])
         self.average.copy.load_state_dict(state["average"]["weights"])
         self.average.updates = state["average"]["updates"]
@@ -305,7 +306,7 @@ def take_plain(generator: Generator, plain: dict[str, Tensor]) -> None:
         own[original if original in own else name].copy_(weight)
     with torch.no_grad():
         for _ in range(POWER_ITERATIONS):  # a forward pass in training mode is one iteration for every layer
-            generator(torch.randn(2, generator.config.noise, device=generator.start.weight.device))
+            generator(torch.from_numpy(codes_of(range(2), generator.config)).to(generator.start.weight.device))
 
 
 @torch.no_grad()
@@ -317,8 +318,8 @@ def settle(painter: Generator, batches: int = 8) -> Generator:
             layer.momentum = None  # the mean over all batches
     painter.train()
     for batch in range(batches):
-        z = noise(range(batch * BATCH, (batch + 1) * BATCH), painter.config.noise, 1.0)
-        painter(torch.from_numpy(z).to(painter.start.weight.device))
+        codes = codes_of(range(batch * BATCH, (batch + 1) * BATCH), painter.config)
+        painter(torch.from_numpy(codes).to(painter.start.weight.device))
     return painter.eval()
 
 
@@ -358,16 +359,32 @@ def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
     return pictures * ~hole
 
 
-def read_pictures(variant: str, data: Path | None) -> np.ndarray:
-    """The pictures of a variant's style, or the only ones in the folder: (M, S, S, 3) uint8. Raises BadInput."""
+def read_pictures(variant: str, data: Path | None) -> Avatars:
+    """The pictures of a variant's style, or the only ones in the folder, with their attributes where there are some. Raises BadInput."""
     name = STYLES.get(variant, f"{variant}.npz")
     places = [] if data is None else [data / "avatars" / name, data / name, *sorted(data.glob("*.npz"))]
     for place in places:
         if place.is_file():
             with np.load(place, allow_pickle=False) as archive:
                 images: np.ndarray = archive["images"]
-            return images
+            named = place.with_suffix(".jsonl")
+            lines = named.read_text("utf-8").splitlines() if named.is_file() else []
+            return Avatars(images, tuple(json.loads(line) for line in lines))
     raise BadInput(f"The gan needs a data folder with avatars/{name}.", f"gan 需要含有 avatars/{name} 的数据文件夹。")
+
+
+def shares_of(drawn: Avatars) -> dict[str, dict[str, float]]:
+    """Part of a face → value → share of the faces that have it. Empty where the faces have no attributes."""
+    known = [part for part in FACE_PARTS if any(part in face for face in drawn.attributes)]
+    values = {part: [face.get(part, NONE) for face in drawn.attributes] for part in known}
+    return {part: {value: each.count(value) / len(each) for value in sorted(set(each))} for part, each in values.items()}
+
+
+def values_of(drawn: Avatars, config: Config) -> np.ndarray:
+    """(M, V) float32, 1 for the value that each part of a face has."""
+    columns = [(part, value) for part, shares in config.parts.items() for value in shares]
+    attributes: Sequence[Mapping[str, str]] = drawn.attributes or [{}] * len(drawn.images)
+    return np.array([[face.get(part, NONE) == value for part, value in columns] for face in attributes], np.float32)
 
 
 def fitting(size: int) -> Config:
@@ -384,8 +401,8 @@ def fitting(size: int) -> Config:
 def faces(painter: Generator, seeds: range, truncation: float = 1.0) -> np.ndarray:
     """(len(seeds), S, S, 3) uint8."""
     where = painter.start.weight.device
-    parts = (noise(seeds[first : first + 64], painter.config.noise, truncation) for first in range(0, len(seeds), 64))
-    return np.concatenate([as_picture(painter(torch.from_numpy(z).to(where))) for z in parts])
+    parts = (codes_of(seeds[first : first + 64], painter.config, truncation) for first in range(0, len(seeds), 64))
+    return np.concatenate([as_picture(painter(torch.from_numpy(codes).to(where))) for codes in parts])
 
 
 def record(variant: str, folder: Path, snapshots: Path) -> None:
@@ -433,7 +450,7 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     """How varied the faces are beside all drawn ones of `data`; 1 is as varied as those. Writes nothing."""
     known = card("gan").variant(variant)
     variant = known.name
-    drawn = read_pictures(known.like or variant, data)[:limit]
+    drawn = read_pictures(known.like or variant, data).images[:limit]
     folder = folders("gan")[variant]
     files = {"with": "weights", "without": "without"}
     values = {
