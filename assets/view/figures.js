@@ -16,10 +16,11 @@ class Figures {
   figure(given, i) {
     const number = (value) => `${Number(value.toPrecision(3))}${UNITS.includes(given.unit) ? `\u202f${given.unit}` : ""}`;
     const named = (prefix) => (STRINGS.en[`${prefix}_${given.name}`] ? t(`${prefix}_${given.name}`) : "");
-    const spread = given.seeds > 1 ? t("figure_spread", { spread: Number(given.spread.toPrecision(1)), seeds: given.seeds }) : "";
+    const next = i ? "_next" : ""; // the first says in full what the others say in short
+    const spread = given.seeds > 1 ? t(`figure_spread${next}`, { spread: Number(given.spread.toPrecision(1)), seeds: given.seeds }) : "";
     const parts = { name: named("metric") || given.name, with: number(given.with), without: given.without === undefined ? "" : number(given.without), spread };
     const tip = h("span", { className: "av-tip", role: "tooltip", id: `av-figure-${i}` }, this.told(given, number, named("help")));
-    const line = h("button", { type: "button", className: "av-figure" }, h("span", {}, t(parts.without ? "figure_both" : "figure_one", parts)));
+    const line = h("button", { type: "button", className: "av-figure" }, h("span", {}, t(parts.without ? `figure_both${next}` : "figure_one", parts)));
     if (given.verdict) line.append(t("colon"), h("strong", { className: `av-${given.verdict}` }, t(`verdict_${given.verdict}`)));
     line.setAttribute("aria-describedby", tip.id);
     line.addEventListener("keydown", (event) => { if (event.key === "Escape") line.blur(); });

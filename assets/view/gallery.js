@@ -47,11 +47,11 @@ class Gallery {
     const names = this.compare ? ["with", "without"] : [head.attention ? "with" : "without"];
     const focused = this.place();
     this.show(names, {});
-    const { generator, variant } = head, { settings = {}, edits = [] } = request;
-    const answer = await server.gallery({ generator, variant, seed: this.first, settings, edits, compare: this.compare, without: !head.attention }).catch(() => null);
+    const { generator, variant } = head, { settings = {}, edits = [], code = {} } = request;
+    const answer = await server.gallery({ generator, variant, seed: this.first, settings, edits, code, compare: this.compare, without: !head.attention }).catch(() => null);
     if (turn !== this.turn) return;
-    if (answer?.error) this.note.textContent = words(answer.error);
     this.show(names, answer?.sheets ?? {});
+    if (!answer?.sheets) this.note.textContent = answer?.error ? words(answer.error) : t("gallery_none");
     this.view.root.dataset.gallery = "open";
     this.focus(focused);
   }
@@ -62,7 +62,7 @@ class Gallery {
     this.before.disabled = this.first === 0;
     this.both.hidden = !this.twinned;
     this.both.setAttribute("aria-pressed", String(this.compare));
-    if (Object.keys(sheets).length || !this.note.textContent) this.note.textContent = t(this.compare ? "gallery_told_both" : "gallery_told");
+    this.note.textContent = t(this.compare ? "gallery_told_both" : "gallery_told");
     this.sheets.classList.toggle("av-two", names.length > 1);
     this.sheets.replaceChildren(...names.map((name) => {
       const faces = Array.from({ length: SHEET }, (_, i) => this.face(name, sheets[name]?.[i], i));

@@ -5,6 +5,7 @@ const CROP = 46; // pixels of a cell shown with its neighbours
 const ENDS = { encoder: ["in", "in"], self: ["out", "out"], cross: ["out", "in"] }; // from where a kind looks, at what
 const PLACES = ["in", "out", "difference"];
 const ROOM = 6; // pixels left free under the view
+const LEAST = 216; // pixels of a picture below which the rest stands closer
 
 class GridStage {
   constructor(view) {
@@ -102,6 +103,8 @@ class GridStage {
     this.arrange();
     this.showFacts(run);
     this.memory.show(run);
+    this.many.hidden = !run.head.gallery || Boolean(run.series);
+    this.element.classList.toggle("av-nofilm", !this.film.children.length && this.many.hidden);
     this.brush.follow(run);
     const picture = [...run.pictures].reverse().find(Boolean);
     await Promise.all([picture, run.source].map((each) => each && decoded(each)));
@@ -168,19 +171,27 @@ class GridStage {
   // The pictures as large as lets all of the view be seen at once.
   fit() {
     const { view, element } = this;
+    view.root.classList.remove("av-tight");
     if (!this.run?.isPicture || narrow.matches || view.main.hidden) { element.style.removeProperty("--most"); return; }
+    let most = this.room();
+    if (most < LEAST) { view.root.classList.add("av-tight"); most = this.room(); }
+    element.style.setProperty("--most", `${Math.round(most)}px`);
+  }
+
+  // Pixels that a picture may be tall, as all else stands now.
+  room() {
+    const { view } = this;
     const open = [view.change.element, view.more].reduce((sum, each) => sum + (each.hidden ? 0 : each.offsetHeight + 8), 0);
     const above = view.root.getBoundingClientRect().top + window.scrollY;
     const [pane] = this.panes, under = pane.element.offsetHeight - pane.frame.offsetHeight;
-    const tall = window.innerHeight - above - (view.root.offsetHeight - open - view.stage.offsetHeight) - under - ROOM;
-    element.style.setProperty("--most", `${Math.round(tall)}px`);
+    return window.innerHeight - above - (view.root.offsetHeight - open - view.stage.offsetHeight) - under - ROOM;
   }
 
   // ---- painting ----
 
   paint(look) {
     if (!this.run) return;
-    for (const pane of this.panes) if (!pane.element.hidden) { pane.paint(look); this.tell(pane, look); }
+    for (const pane of this.panes) if (!pane.element.hidden) { pane.paint(look); this.tell(pane, look); pane.caption.title = pane.caption.textContent; }
     this.element.classList.toggle("av-nomap", !this.map);
   }
 
@@ -242,7 +253,6 @@ class GridStage {
       return button;
     });
     this.film.replaceChildren(...nodes);
-    this.many.hidden = !this.run?.head.gallery;
     this.element.classList.toggle("av-nofilm", !nodes.length && this.many.hidden);
   }
 }

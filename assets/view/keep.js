@@ -97,9 +97,9 @@ const keeping = {
   async askFilm(run) {
     if (!server.film) return;
     const { generator, variant, request, attention } = run.head, { seed } = run;
-    const asked = JSON.stringify([generator, variant, seed, request?.settings, request?.edits, attention]);
+    const asked = JSON.stringify([generator, variant, seed, request?.settings, request?.edits, request?.code, attention]);
     if (!this.films.has(asked)) {
-      const answer = await server.film({ generator, variant, seed, settings: request?.settings ?? {}, edits: request?.edits ?? [], without: !attention }).catch(() => null);
+      const answer = await server.film({ generator, variant, seed, settings: request?.settings ?? {}, edits: request?.edits ?? [], code: request?.code ?? {}, without: !attention }).catch(() => null);
       this.films.set(asked, answer?.pictures ?? []);
       if (this.films.size > 24) this.films.delete(this.films.keys().next().value);
     }

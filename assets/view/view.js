@@ -131,7 +131,7 @@ class View {
     this.root.setAttribute("lang", lang());
     for (const element of this.root.querySelectorAll("[data-said]")) resay(element);
     if (this.run && this.map) this.heads.update(this.run, this.map);
-    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); this.figures.show(this.run); }
+    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); this.figures.show(this.run); if (this.run.isPicture) { this.grid.memory.paint(); this.grid.offer(); } }
     if (this.gallery.isOpen) this.gallery.load(this.gallery.first);
     this.refresh();
   }
