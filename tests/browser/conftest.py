@@ -6,26 +6,19 @@ visit     open the page as a visitor does: a new context, ready when the view sh
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from tests.serving import launch
+from tests.serving import serving as server_of
+
 HOME = Path(__file__).parents[2]
-START = 60.0  # seconds that the server may take on a machine that also trains
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-QUIET = ("background-networking", "component-update", "sync", "quic", "gpu")
 MISSING = "The browser tests need a Chromium: `apt-get install chromium`, or `.venv/bin/python -m playwright install chromium`."
 
 Visit = Callable[..., Page]
@@ -33,33 +26,11 @@ Server = tuple[str, Path]
 """Address and log."""
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def serving(log: Path, *command: str) -> Iterator[Server]:
     """A server that a Python file starts, from when it answers until the end of the block."""
-    port = free_port()
-    environment = {**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(HOME)}
-    with log.open("w", encoding="utf-8") as file:
-        process = subprocess.Popen([sys.executable, *command], cwd=HOME, env=environment, stdout=file, stderr=subprocess.STDOUT)
-    address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + START
-    try:
-        while True:
-            try:
-                httpx.get(address).raise_for_status()
-                break
-            except httpx.HTTPError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"{command[0]} did not serve:\n{log.read_text(encoding='utf-8')}", pytrace=False)
-                time.sleep(0.1)
-        yield address, log
-    finally:
-        process.terminate()
-        process.wait(10)
+    with server_of(log, *command) as started:
+        yield f"{started.url}/", log
 
 
 @pytest.fixture(scope="session")
@@ -84,12 +55,9 @@ def server(served: Server) -> str:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One Chromium for all tests: from PATH, else Playwright's own."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
     with sync_playwright() as playwright:
         try:
-            launched = playwright.chromium.launch(
-                executable_path=found, args=["--no-sandbox", "--no-first-run", *(f"--disable-{each}" for each in QUIET)]
-            )
+            launched = launch(playwright)
         except Error as error:
             pytest.fail(f"{MISSING}\n{error}", pytrace=False)
         yield launched
@@ -97,15 +65,15 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(server: str, chromium: Browser) -> Iterator[Visit]:
-    """visit(lang="zh", prompt="…", size=(390, 844), dark=True) → a page that shows something.
+def visit(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Visit]:
+    """visit(lang="zh", prompt="…", size=(390, 844), dark=True) → a page that shows something; of `server` if no address is given.
 
     At the end: no error on any of the pages, and no request to anywhere else.
     """
     contexts: list[Any] = []
     wrong: list[str] = []
 
-    def open_page(address: str = server, *, size: tuple[int, int] = (1440, 900), dark: bool = False, **query: str) -> Page:
+    def open_page(address: str = "", *, size: tuple[int, int] = (1440, 900), dark: bool = False, **query: str) -> Page:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme="dark" if dark else "light",
@@ -119,7 +87,7 @@ def visit(server: str, chromium: Browser) -> Iterator[Visit]:
         page.on("pageerror", lambda error: wrong.append(f"error on the page: {error}"))
         page.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
         page.on("request", lambda request: None if at_home(request.url) else wrong.append(f"foreign request: {request.url}"))
-        page.goto(f"{address}?{urlencode(query)}")
+        page.goto(f"{address or request.getfixturevalue('server')}?{urlencode(query)}")
         page.wait_for_selector(".attention-view[data-state=done], .attention-view[data-state=running], .attention-view[data-state=error]")
         return page
 
