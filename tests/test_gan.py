@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from generators.attention import watch
 from generators.base import BadInput, Request
 from generators.data import Avatars
 from generators.gan import Run, asked_for, codes_of, parts_of, read_network
+from generators.gan import study as seeds
 from generators.gan import train as lesson
 from generators.gan.model import Config, Discriminator, Generator, Nearby, SelfAttention, plain_weights, with_deviation
 from generators.pictures import compact
@@ -214,11 +216,12 @@ def test_variety_is_measured_over_all_pairs():
     assert np.mean(pairs) == pytest.approx(2 * np.var(drawn, axis=0, ddof=1).mean())
 
 
-def test_halving_takes_means():
+def test_halving_takes_means_and_enlarging_repeats():
     pictures = np.zeros((1, 4, 4, 3), np.uint8)
     pictures[0, :2, :2, 0] = [[255, 255], [255, 254]]
-    half = lesson.halved(pictures)
+    half = seeds.halved(pictures)
     assert half.shape == (1, 2, 2, 3) and half[0, :, :, 0].tolist() == [[255, 0], [0, 0]]
+    assert np.array_equal(seeds.halved(seeds.enlarged(pictures)), pictures) and seeds.enlarged(half)[0, :, :, 0].sum() == 4 * 255
 
 
 def test_parts_are_counted_in_the_data():
@@ -238,13 +241,19 @@ def test_what_was_asked_for_is_said():
     assert asked_for(5, TINY) == ()
 
 
+def draw(folder: Path, size: int, count: int = 12, seed: int = 0) -> None:
+    """A data folder of random faces."""
+    (folder / "avatars").mkdir(parents=True)
+    pictures = np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), np.uint8)
+    np.savez(folder / "avatars" / "bigSmile64.npz", images=pictures)
+    faces = [{"hair": ("braids", "mohawk")[row % 2]} for row in range(count)]
+    (folder / "avatars" / "bigSmile64.jsonl").write_text("\n".join(map(json.dumps, faces)), encoding="utf-8")
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch) -> Path:
     """A data folder of twelve pictures, a folder of models, and nothing written elsewhere."""
-    data = tmp_path / "data" / "avatars"
-    data.mkdir(parents=True)
-    pictures = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3), np.uint8)
-    np.savez(data / "bigSmile64.npz", images=pictures)
+    draw(tmp_path / "data", 16)
     monkeypatch.setattr(lesson, "ROOT", tmp_path)
     monkeypatch.setattr(lesson, "BATCH", 4)
     monkeypatch.setenv("LAB_MODELS_DIR", str(tmp_path / "models"))
@@ -275,9 +284,47 @@ def test_two_steps_write_a_model_that_loads_and_goes_on(place):
 
     tested = lesson.test("mine")
     assert (place / tested["sheet"]).is_file() and tested["faces"] == lesson.SHEET
-    measured = lesson.evaluate("mine", data=place / "data")["variety"]
-    assert measured["n"] == 12 and measured["with"] >= 0 and measured["without"] >= 0
-    assert lesson.evaluate("mine", data=place / "data", limit=5)["variety"]["n"] == 5
+    with pytest.raises(BadInput):
+        lesson.evaluate("mine", data=place / "data")
+
+
+def test_both_networks_are_judged_beside_every_drawn_face(place, monkeypatch):
+    for seed, name in enumerate(("train", "held_out")):
+        draw(place / name, 64, seed=seed)
+    folder = place / "models" / "gan" / "mine"
+    config = Config(noise=8, widths=(8,) * 5, judge_widths=(8,) * 4, heads=2)
+    for file, attention in (("weights", True), ("without", False)):
+        painter = lesson.Learner(replace(config, attention=attention), torch.device("cpu")).painter()
+        lesson.write_weights(folder / f"{file}.safetensors", painter.state_dict())
+    lesson.write_json(folder / "config.json", config.to_dict())
+    monkeypatch.setattr(lesson, "sampled", lambda sample: sample(range(20)))
+    found = lesson.evaluate("mine", data=place / "held_out")
+    assert {"variety", "frechet", "kid", "precision", "recall", "nearest_train", "nearest_held_out"} == set(found)
+    assert all(row["n"] == 12 and row["with"] is not None and row["without"] is not None for row in found.values())
+    assert lesson.evaluate("mine", data=place / "held_out", limit=5)["variety"]["n"] == 5
+
+    lesson.write_card(folder, metrics={"frechet_32": {"with": 2.0}})
+    lesson.write_metrics(place / "held_out", "mine")
+    card = read_json(folder / "card.json")
+    assert set(card["metrics"]) == {*found, "frechet_32"} and card["memory"]["n"] == sum(card["memory"]["made"]) == 20
+
+
+def test_the_study_trains_and_judges_small_pairs(place, monkeypatch):
+    for seed, name in enumerate(("train", "held_out")):
+        draw(place / name, 64, seed=seed)
+    lesson.write_json(place / "card.json", {"metrics": {"variety": {"with": 1.0}}})
+    monkeypatch.setattr(seeds, "RUNS", place / "runs")
+    monkeypatch.setattr(seeds, "SEEDS", (0, 1))
+    monkeypatch.setattr(seeds, "folders", lambda name: {"big_smile": place})
+    monkeypatch.setattr(seeds, "sampled", lambda sample: sample(range(20)))
+    config = Config(noise=8, widths=(8,) * 4, judge_widths=(8,) * 3, grid=8, heads=2)
+    for _ in range(2):  # the second time nothing is left to train
+        seeds.study(place, steps=2, config=config)
+    card = read_json(place / "card.json")
+    row = card["metrics"]["frechet_32"]
+    assert len(row["with_seeds"]) == len(row["without_seeds"]) == 2 and row["floor"] >= 0 and row["n"] == 12
+    assert row["with"] == pytest.approx(np.mean(row["with_seeds"])) and card["metrics"]["variety"] == {"with": 1.0}
+    assert card["study"]["size"] == 32 and card["study"]["steps"] == 2 and len(card["study"]["without"]) == 2
 
 
 def test_stored_rows_stay_distributions(run):

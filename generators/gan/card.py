@@ -69,7 +69,7 @@ CARD = Card(
     ),
     settings=(TRUNCATION,),
     anatomy=(
-        ({"en": "Noise, parts of a face", "zh": "噪声、脸的部件"}, False),
+        ({"en": "Noise", "zh": "噪声"}, False),
         ({"en": "Residual blocks, 4×4 to 16×16", "zh": "残差块，4×4 到 16×16"}, False),
         ({"en": "Self-attention", "zh": "自注意力"}, True),
         ({"en": "Residual blocks, 16×16 to 64×64", "zh": "残差块，16×16 到 64×64"}, False),
@@ -78,7 +78,7 @@ CARD = Card(
     twin=False,
     network={"en": "GAN", "zh": "GAN"},
     gallery=True,
-    headline=("frechet", "precision", "recall"),
+    headline=("frechet", "recall"),
 )
 
 EXAMPLES = {

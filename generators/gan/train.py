@@ -14,12 +14,12 @@ Letters: B pictures of a batch, M pictures of the data, S pixels a side, Z numbe
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,11 @@ from torch import Tensor, nn
 
 from generators import card, folders
 from generators.base import BadInput, Request
-from generators.data import Avatars
+from generators.data import Avatars, read_avatars
 from generators.gan import Run, codes_of, read_network
 from generators.gan.card import EXAMPLES
 from generators.gan.model import Config, Discriminator, Generator, plain_weights
+from generators.judging import figures, sampled
 from generators.pictures import as_picture, compact, to_signed, write_sheet
 from generators.trace import save_series
 from generators.training import (
@@ -53,8 +54,8 @@ from generators.training import (
 from generators.training import seed as set_seed
 
 ROOT = Path(__file__).parents[2]
-STYLES = {"big_smile": "bigSmile64.npz"}
-"""Variant → its pictures in the data's folder `avatars/`."""
+STYLES = {"big_smile": "bigSmile64"}
+"""Variant → its faces in the data's folder `avatars/`."""
 FACE_PARTS = ("hair", "eyes", "mouth", "accessories", "skinColor", "hairColor", "background_name")
 """Of a face, by the words of the data."""
 NONE = "none"  # a part that a face has not
@@ -75,11 +76,7 @@ REPORT_EVERY = 50  # steps
 LEARNING_BITS = 6  # of a weight, where a face is seen coming into being
 POWER_ITERATIONS = 15  # as torch takes for new weights
 SHEET, SHEET_TRUNCATION = 64, 0.8  # faces of a sample sheet
-FACES = 1000  # that stand for all that the model paints
-
-STUDY_SEEDS = (0, 1, 2)
-STUDY_STEPS = 1300  # four minutes of one core with attention
-STUDY = Config(widths=(96, 80, 64, 32), judge_widths=(96, 96, 64))  # 32×32 pixels
+VARIED = 1000  # faces among which variety is measured
 
 
 def train(
@@ -103,8 +100,9 @@ def train(
     """
     if text is not None:
         raise BadInput("The gan learns from pictures, not from a text.", "gan 从图片学习，不用文本。")
-    variant = card("gan").variant(variant).name
-    drawn = read_pictures(variant, data)
+    known = card("gan").variant(variant)
+    variant = known.name
+    drawn = read_pictures(known.like or variant, data)
     out = out or folders("gan")[variant]
     file = "weights" if attention else "without"
     work = ROOT / "runs" / "gan" / out.name / file
@@ -171,38 +169,6 @@ def learn(learner: Learner, drawn: Avatars, clock: Clock, work: Path, seed: int,
     except KeyboardInterrupt:
         say("stopped; --resume goes on from here")
     return step
-
-
-def study(data: Path, variant: str = "big_smile", *, steps: int = STUDY_STEPS, config: Config = STUDY) -> None:
-    """Small models from three seeds, with attention and without, for the spread that chance makes; into runs/gan/VARIANT/study.
-
-    data: the folder with `train` and `held_out`. They learn from the means of 2×2 pixels. A model that is there is not trained again.
-    """
-    drawn = read_pictures(variant, data / "train")
-    drawn = replace(drawn, images=halved(drawn.images))
-    config = replace(config, parts=shares_of(drawn))
-    for seed in STUDY_SEEDS:
-        for attention in (True, False):
-            work = study_folder(variant, seed, attention)
-            if (work / "weights.safetensors").is_file():
-                continue
-            say(f"seed {seed}, {work.name}")
-            set_seed(seed)
-            learner = Learner(replace(config, attention=attention), device())
-            learn(learner, drawn, Clock(steps=steps), work, seed)
-            write_weights(work / "weights.safetensors", learner.painter().state_dict())
-
-
-def study_folder(variant: str, seed: int, attention: bool) -> Path:
-    """Where one model of the study lies."""
-    return ROOT / "runs" / "gan" / variant / "study" / f"{'weights' if attention else 'without'}-{seed}"
-
-
-def halved(pictures: np.ndarray) -> np.ndarray:
-    """Means of 2×2 pixels. (M, 2n, 2n, 3) uint8 to (M, n, n, 3) uint8."""
-    count, side = pictures.shape[0], pictures.shape[1] // 2
-    four = pictures.reshape(count, side, 2, side, 2, 3).sum((2, 4), dtype=np.uint16)
-    return ((four + 2) // 4).astype(np.uint8)
 
 
 def is_snapshot(step: int) -> bool:
@@ -360,17 +326,16 @@ def cut(pictures: Tensor, chosen: Tensor) -> Tensor:
 
 
 def read_pictures(variant: str, data: Path | None) -> Avatars:
-    """The pictures of a variant's style, or the only ones in the folder, with their attributes where there are some. Raises BadInput."""
-    name = STYLES.get(variant, f"{variant}.npz")
-    places = [] if data is None else [data / "avatars" / name, data / name, *sorted(data.glob("*.npz"))]
-    for place in places:
-        if place.is_file():
-            with np.load(place, allow_pickle=False) as archive:
-                images: np.ndarray = archive["images"]
-            named = place.with_suffix(".jsonl")
-            lines = named.read_text("utf-8").splitlines() if named.is_file() else []
-            return Avatars(images, tuple(json.loads(line) for line in lines))
-    raise BadInput(f"The gan needs a data folder with avatars/{name}.", f"gan 需要含有 avatars/{name} 的数据文件夹。")
+    """The faces of a variant's style, or else the first pictures in the folder, which have no attributes. Raises BadInput."""
+    if data is not None and (data / "avatars").is_dir():
+        return read_avatars(data, STYLES.get(variant, variant))
+    for path in sorted(data.glob("*.npz")) if data is not None else ():
+        with np.load(path, allow_pickle=False) as archive:
+            return Avatars(archive["images"], ())
+    raise BadInput(
+        "The gan needs a data folder with avatars/, or with pictures in a .npz file.",
+        "gan 需要含有 avatars/ 或 .npz 图片文件的数据文件夹。",
+    )
 
 
 def shares_of(drawn: Avatars) -> dict[str, dict[str, float]]:
@@ -398,7 +363,7 @@ def fitting(size: int) -> Config:
 
 
 @torch.inference_mode()
-def faces(painter: Generator, seeds: range, truncation: float = 1.0) -> np.ndarray:
+def faces(painter: Generator, seeds: Sequence[int], truncation: float = 1.0) -> np.ndarray:
     """(len(seeds), S, S, 3) uint8."""
     where = painter.start.weight.device
     parts = (codes_of(seeds[first : first + 64], painter.config, truncation) for first in range(0, len(seeds), 64))
@@ -414,8 +379,8 @@ def record(variant: str, folder: Path, snapshots: Path) -> None:
         compact(run.trace(replace(request, text=name, pin=pin))).save(folder / "examples" / f"{file}.npz")
     first = replace(request, text=next(iter(EXAMPLES.values())))
     last = read_json(folder / "card.json")["training"]["steps"]
-    runs = {int(path.stem): Run(read_snapshot(folder, path)) for path in sorted(snapshots.glob("*.safetensors"))}
-    runs = {step: each for step, each in runs.items() if step < last} | {last: run}
+    paths = {int(path.stem): path for path in sorted(snapshots.glob("*.safetensors"))}
+    runs = {step: Run(read_snapshot(folder, path)) for step, path in paths.items() if step < last} | {last: run}
     save_series(folder / "learning.npz", {step: compact(each.trace(first), LEARNING_BITS) for step, each in runs.items()})
 
 
@@ -447,19 +412,33 @@ def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
 
 
 def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """How varied the faces are beside all drawn ones of `data`; 1 is as varied as those. Writes nothing."""
-    known = card("gan").variant(variant)
-    variant = known.name
-    drawn = read_pictures(known.like or variant, data).images[:limit]
+    """Faces of 5,000 seeds, with and without attention, beside all drawn ones of `data`: see `judging`. Writes nothing. Raises BadInput."""
+    return judged(variant, data, limit)[0]
+
+
+def write_metrics(data: Path, variant: str = "big_smile") -> None:
+    """Write what `evaluate` finds on held-out data, and what the model remembers of its training, into the variant's card."""
     folder = folders("gan")[variant]
-    files = {"with": "weights", "without": "without"}
-    values = {
-        name: variety(faces(read_network(folder, attention=name == "with"), range(FACES), 1.0), drawn)
-        if (folder / f"{file}.safetensors").is_file()
-        else None
-        for name, file in files.items()
-    }
-    return {"variety": {**values, "unit": "of the drawn faces' pixel variance", "better": "higher", "n": len(drawn)}}
+    metrics, memory = judged(variant, data)
+    write_card(folder, metrics={**read_json(folder / "card.json").get("metrics", {}), **metrics}, memory=memory)
+
+
+def judged(variant: str | None, data: Path, limit: int | None = None) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:
+    """(metrics, memory), as a card has them. Raises BadInput for a model whose pictures are not of the size of the faces."""
+    known = card("gan").variant(variant)
+    folder = folders("gan")[known.name]
+    sides = [side for side, file in (("with", "weights"), ("without", "without")) if (folder / f"{file}.safetensors").is_file()]
+    made = {side: sampled(partial(faces, read_network(folder, attention=side == "with"))) for side in sides}
+    if any(each.shape[1] != known.size for each in made.values()):
+        raise BadInput(
+            f"Only pictures of {known.size}×{known.size} pixels can be judged.", f"只能评价 {known.size}×{known.size} 像素的图片。"
+        )
+    style = STYLES.get(known.like or known.name, known.name)
+    metrics, memory = figures(made, data, style, limit)
+    drawn = read_avatars(data, style).images[:limit]
+    varied = {side: variety(made[side][:VARIED], drawn) if side in made else None for side in ("with", "without")}
+    row = {**varied, "unit": "of the drawn faces' pixel variance", "better": "higher", "n": len(drawn)}
+    return {**metrics, "variety": row}, memory
 
 
 def variety(made: np.ndarray, drawn: np.ndarray) -> float:
