@@ -26,7 +26,7 @@ const arriving = {
       run = this.start(message);
     } else if (message.head && run !== this.run && run !== this.pending) this.showRun(run.id);
     if (message.first > run.steps.length) { await this.catchUp(message.run, run.steps.length); return; }
-    const opening = run.open(message, run === this.run && this.map ? this.map.id : this.wanted.layer || this.state.layer || `${run.head.pin?.kind}:${run.head.pin?.layer}`);
+    const opening = run.open(message, run === this.run && this.map ? this.map.id : this.mapWanted(message.head || run.head));
     if (opening) await opening;
     run.take(message);
     run.parted ||= Boolean(message.apart);
@@ -34,6 +34,13 @@ const arriving = {
     if (message.error) this.fail(message.error);
     else if (run === this.run) this.banner.hidden = true;
     if (run === this.run) this.wake();
+  },
+
+  // The map that a run will be shown with: that which fills a hole, else the one that was looked at last, else the most telling.
+  mapWanted({ pin, request }) {
+    if (this.wanted.layer) return this.wanted.layer;
+    if (request?.hidden?.length && (this.rubbed || !this.state.layer)) return "cross:0";
+    return this.state.layer || `${pin?.kind}:${pin?.layer}`;
   },
 
   // What is not shown yet is unpacked while there is time.
@@ -171,9 +178,8 @@ const arriving = {
   },
 
   chooseMap(run) {
-    const fills = run.hidden.size && (this.rubbed || !this.state.layer) && run.order.find((map) => map.kind === "cross"); // what fills the hole
-    const wanted = this.wanted.layer || (fills ? fills.id : this.state.layer), pinned = `${this.pinned.kind}:${this.pinned.layer}`;
-    this.map = run.maps.get(wanted) || run.maps.get(pinned) || run.order[0] || null;
+    const pinned = `${this.pinned.kind}:${this.pinned.layer}`;
+    this.map = run.maps.get(this.mapWanted(run.head)) || run.maps.get(this.state.layer) || run.maps.get(pinned) || run.order[0] || null;
     this.rubbed = false;
     if (this.map && this.map.id !== pinned && this.chosenHead === undefined) this.state.head = "mean";
     run.kind = this.map?.kind ?? null;

@@ -148,7 +148,13 @@ function drawScale(figure, look, relative) {
   const { tints } = inksOf(look);
   figure.put(`<linearGradient id="scale">${tints.filter((_, i) => i % 8 === 0).map((colour, i, all) => `<stop offset="${i / (all.length - 1)}" stop-color="${colour}"/>`).join("")}</linearGradient>`);
   figure.rect(MARGIN, y, wide, 10, "url(#scale)");
-  for (const share of ticksBelow(top)) figure.text(tick(share), MARGIN + wide * level(share, top), y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
+  let last = Infinity;
+  for (const share of ticksBelow(top).reverse()) {
+    const x = MARGIN + wide * level(share, top);
+    if (last - x < 36) continue;
+    last = x;
+    figure.text(tick(share), x, y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
+  }
   figure.text(t(relative ? "scale_relative" : "scale_absolute", { top: percent(top) }), MARGIN + wide + 30, y + 10, { size: 12, fill: theme.soft });
   figure.y = y + 36;
 }

@@ -193,6 +193,8 @@ class GridStage {
     if (!this.run) return;
     for (const pane of this.panes) if (!pane.element.hidden) { pane.paint(look); this.tell(pane, look); pane.caption.title = pane.caption.textContent; }
     this.element.classList.toggle("av-nomap", !this.map);
+    const { root } = this.view;
+    if (this.images.out && root.dataset.painted !== this.run.id) root.dataset.painted = this.run.id;
   }
 
   // What a pane shows, under it.
