@@ -63,7 +63,7 @@ function dial({ label, help, low, high, step, usual, value, turn }) {
   slider.ondblclick = reset;
   const back = button("↺", reset, { className: "back", title: text("to_default"), ariaLabel: `${label}: ${text("to_default")}` });
   dialled.className = "dial";
-  dialled.append(labelled(label, help, number, slider), back);
+  dialled.append(labelled(label, help, slider, number), back);
   dialled.put = (next) => { if (document.activeElement !== slider || !held) { slider.value = next; show(); } };
   show();
   return dialled;
@@ -87,9 +87,31 @@ function word(setting) {
   return asked;
 }
 
+/* A choice; of those that are live a run follows at once. */
+function list(setting) {
+  const field = document.createElement("select");
+  for (const [name, words] of Object.entries(setting.choices)) field.add(new Option(said(words), name, false, name === String(valueOf(setting))));
+  field.onchange = () => {
+    state.settings = { ...state.settings, [setting.name]: field.value };
+    if (setting.live) { preview(); settle(0); }
+  };
+  return field;
+}
+
+function pick(setting) {
+  const field = list(setting);
+  const asked = document.createElement("div");
+  const mark = () => asked.classList.toggle("moved", field.value !== setting.default);
+  field.addEventListener("change", mark);
+  asked.className = "dial word";
+  asked.append(labelled(said(setting.label), said(setting.help), field));
+  asked.put = (next) => { field.value = next; mark(); };
+  return asked;
+}
+
 const valueOf = (setting) => state.settings[setting.name] ?? setting.default;
 
-/* The bank is made anew for another variant or language; else its sliders are only moved. */
+/* The bank is made anew for another variant or language; else its sliders are only moved. One alone needs no row of its own. */
 function drawBank() {
   const live = state.choice.settings.filter((each) => each.live);
   const bank = find(".bank");
@@ -97,7 +119,9 @@ function drawBank() {
   bank.hidden = !live.length;
   if (bank.dataset.made !== made) {
     bank.dataset.made = made;
-    find(".dials").replaceChildren(...live.map((setting) => Object.assign(setting.kind === "word" ? word(setting) : slider(setting), { setting })));
+    if (live.length === 1) find(".shelf").prepend(bank);
+    else find(".shelf").before(bank);
+    find(".dials").replaceChildren(...live.map((setting) => Object.assign(({ word, choice: pick }[setting.kind] ?? slider)(setting), { setting })));
   }
   for (const each of find(".dials").children) each.put(valueOf(each.setting));
 }
@@ -144,13 +168,8 @@ function drawSettings() {
 
 function knob(setting) {
   if (setting.kind === "word") return word(setting);
+  if (setting.kind === "choice") return labelled(said(setting.label), said(setting.help), list(setting));
   const value = valueOf(setting);
-  if (setting.kind === "choice") {
-    const list = document.createElement("select");
-    for (const [name, words] of Object.entries(setting.choices)) list.add(new Option(said(words), name, false, name === String(value)));
-    list.onchange = () => { state.settings = { ...state.settings, [setting.name]: list.value }; };
-    return labelled(said(setting.label), said(setting.help), list);
-  }
   const range = document.createElement("input");
   Object.assign(range, { type: "range", min: setting.low, max: setting.high, step: setting.step, value });
   const number = document.createElement("output");

@@ -14,6 +14,7 @@ const actions = {
     hint(null);
     fresh();
   },
+  compare: () => window.attentionLab?.compare?.(),
   unhint: () => hint(null),
   picture: () => maker(find(".maker").hidden),
   unpicture,

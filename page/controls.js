@@ -206,8 +206,11 @@ function piece(className, textContent) {
   return made;
 }
 
+/* Twins of generators that make faces of seeds are compared by whole sheets: one seed is another face to each. */
 function drawTwin() {
-  find(".twin").hidden = !state.choice.twin;
+  const { twin, gallery } = state.choice;
+  find(".compare").hidden = !twin || !gallery || state.without;
+  find(".twin").hidden = !twin || !find(".compare").hidden;
   for (const each of findAll("[data-without]")) {
     const on = Boolean(each.dataset.without) === state.without;
     each.setAttribute("aria-checked", String(on));

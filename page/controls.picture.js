@@ -73,7 +73,7 @@ function drawPicture() {
   find(".thumb img").hidden = !picture?.url;
   if (picture?.url) find(".thumb img").src = picture.url;
   find(".unpicture").hidden = !picture;
-  find(".whence").textContent = !needsPicture() ? "" : !picture ? text("picture_how") : picture.own ? text("picture_own") : text("picture_lab");
+  find(".whence").textContent = !needsPicture() ? "" : !picture ? said(state.choice.placeholder) : picture.own ? text("picture_own") : text("picture_lab");
   if (!here) maker(false);
 }
 
@@ -92,9 +92,9 @@ function maker(open) {
 
 /* What is wrong with a picture, in a sentence: where one looks. */
 function complain(sentence) {
-  const line = find(".wrong");
-  line.textContent = sentence;
-  if (sentence && find(".maker").hidden) hint(() => sentence);
+  const closed = find(".maker").hidden;
+  find(".wrong").textContent = closed ? "" : sentence;
+  if (sentence && closed) hint(() => sentence);
 }
 
 async function drawFaces() {

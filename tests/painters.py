@@ -27,6 +27,10 @@ WARMTH = Setting("warmth", "int", 0, words("Warmth"), words("More red."), -100, 
 BETWEEN = Setting("between", "float", 0.0, words("Between"), words("On the way to the other."), 0, 1, 0.05, live=True)
 OTHER = Setting("other", "word", "", words("Other name"), words("Another face."), live=True)
 
+TINT = Setting(
+    "tint", "choice", "none", words("Tint"), words("Less light."), choices={"none": words("none"), "dusk": words("dusk")}, live=True
+)
+
 
 def variant(name: str, axes: int) -> Variant:
     return Variant("plain", words(name), "▣", words(f"A name for {name}"), Pin("self", 0, 0, 5), size=SIZE, grid=CELLS, axes=axes)
@@ -42,7 +46,7 @@ class Painter(Generator):
         ("text", "seed", "picture"),
         "picture",
         (variant("Paint", 3),),
-        (WARMTH, BETWEEN, OTHER),
+        (WARMTH, BETWEEN, OTHER, TINT),
         ((words("Attention"), True),),
         gallery=True,
     )
@@ -116,7 +120,8 @@ class Copier(Painter):
 
 def shift(settings: Mapping[str, Any], code: Mapping[int, float]) -> np.ndarray:
     """What settings and code add to red, green and blue."""
-    return np.array([settings.get("warmth", 0), 100 * settings.get("between", 0), 10 * sum(code.values())], np.int64)
+    moved = np.array([settings.get("warmth", 0), 100 * settings.get("between", 0), 10 * sum(code.values())], np.int64)
+    return moved - 50 * (settings.get("tint") == "dusk")
 
 
 def rubbed(picture: np.ndarray, hidden: Sequence[int]) -> np.ndarray:

@@ -103,7 +103,7 @@ def visit(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Visit]:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Any:
     report = yield
-    for name in ("served", "slow"):
+    for name in ("served", "slow", "painting"):
         used = getattr(item, "funcargs", {}).get(name)
         if report.failed and used:
             report.sections.append((f"log of {name}", used[1].read_text(encoding="utf-8")[-4000:]))

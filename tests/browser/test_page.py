@@ -22,7 +22,7 @@ from page.runs import UNEXPECTED
 from tests.browser.conftest import Server, Visit
 
 TEXT: Card = next(card for card in generators.cards() if "text" in card.accepts and card.produces == "text")
-PICTURE: Card = next(card for card in generators.cards() if card.produces == "picture")
+PICTURE: Card = next(card for card in generators.cards() if "text" in card.accepts and card.produces == "picture")
 LANGUAGES = ("en", "zh")
 DEADLINE = 20.0
 
@@ -441,14 +441,19 @@ def test_the_page_is_guarded_and_described(server: str) -> None:
     described = httpx.get(f"{server}gradio_api/info").json()["named_endpoints"]
     assert set(described) == {"/generate", "/row", "/examples"}
     parameters = {each["parameter_name"]: each for each in described["/generate"]["parameters"]}
-    assert list(parameters) == ["generator", "variant", "prompt", "seed", "settings", "edits", "attention"]
+    asked = ["generator", "variant", "prompt", "seed", "settings", "edits", "attention", "picture", "hidden", "code"]
+    assert list(parameters) == asked
     assert [name for name, each in parameters.items() if not each["parameter_has_default"]] == ["generator"]
 
 
-def test_server_functions_survive_rubbish(server: str) -> None:
+FUNCTIONS = {"attention-view": ("fetch", "row", "learning", "film", "gallery"), "controls": ("live", "stored")}
+
+
+@pytest.mark.parametrize("part", FUNCTIONS)
+def test_server_functions_survive_rubbish(server: str, part: str) -> None:
     components = httpx.get(f"{server}config").json()["components"]
-    (number,) = (each["id"] for each in components if each["props"].get("elem_id") == "attention-view")
-    for name in ("fetch", "row", "learning", "film"):
+    (number,) = (each["id"] for each in components if each["props"].get("elem_id") == part)
+    for name in FUNCTIONS[part]:
         for data in (None, 5, "x", [], {}, {"run": {}}, {"run": "x" * 10_000, "query": 1e99}, {"generator": ["x"], "seed": "\x00"}):
             body = {"data": data, "component_id": number, "fn_name": name, "session_hash": "rubbish"}
             answer = httpx.post(f"{server}gradio_api/component_server", json=body)
