@@ -22,11 +22,14 @@ class Gallery {
   get isOpen() { return !this.element.hidden; }
   get twinned() { return Boolean(this.view.run.head.twin); }
 
-  open() {
+  // Opens at the seed that is shown; with both twins where that is asked for.
+  open(compare = this.compare) {
+    const { run, main } = this.view;
+    this.compare = compare && this.twinned;
+    const first = this.isOpen ? this.first : run.seed;
     this.element.hidden = false;
-    this.view.main.hidden = true;
-    this.compare &&= this.twinned;
-    this.load(this.view.run.seed);
+    main.hidden = true;
+    this.load(first);
   }
 
   close(focus = true) {

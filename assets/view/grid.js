@@ -109,7 +109,7 @@ class GridStage {
     const picture = [...run.pictures].reverse().find(Boolean);
     await Promise.all([picture, run.source].map((each) => each && decoded(each)));
     if (run !== this.run) return;
-    this.images = { in: run.source?.image, out: picture?.image };
+    this.images = { in: run.source?.image, out: picture?.image, run: run.id };
     if (picture) { this.previews++; this.previewed = null; this.view.root.classList.remove("av-previewing"); }
     this.filled = run.source ? run.hidden : new Set();
     this.measured = this.images.in && this.images.out ? difference(this.images.in, this.images.out, run.hidden, run.head.grid) : null;
@@ -160,7 +160,7 @@ class GridStage {
   }
 
   showFacts(run) {
-    const facts = Object.entries(run.facts).map(([name, value]) => [words({ en: STRINGS.en[`fact_${name}`], zh: STRINGS.zh[`fact_${name}`] }) || name, short(value)]);
+    const facts = Object.entries(run.facts).filter(([name, value]) => value || name !== "hidden").map(([name, value]) => [words({ en: STRINGS.en[`fact_${name}`], zh: STRINGS.zh[`fact_${name}`] }) || name, short(value)]);
     if (this.map) {
       const [[rows, columns], [kr, kc]] = [this.map.queryAxis.grid, this.map.keyAxis.grid];
       facts.push([t("looks_at"), t("grids", { queries: `${rows}×${columns}`, keys: `${kr}×${kc}` })]);
@@ -172,7 +172,7 @@ class GridStage {
   fit() {
     const { view, element } = this;
     view.root.classList.remove("av-tight");
-    if (!this.run?.isPicture || narrow.matches || view.main.hidden) { element.style.removeProperty("--most"); return; }
+    if (!this.run?.isPicture || narrow.matches || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
     let most = this.room();
     if (most < LEAST) { view.root.classList.add("av-tight"); most = this.room(); }
     element.style.setProperty("--most", `${Math.round(most)}px`);
@@ -194,7 +194,7 @@ class GridStage {
     for (const pane of this.panes) if (!pane.element.hidden) { pane.paint(look); this.tell(pane, look); pane.caption.title = pane.caption.textContent; }
     this.element.classList.toggle("av-nomap", !this.map);
     const { root } = this.view;
-    if (this.images.out && root.dataset.painted !== this.run.id) root.dataset.painted = this.run.id;
+    if (this.images.run === this.run.id && root.dataset.painted !== this.run.id) root.dataset.painted = this.run.id;
   }
 
   // What a pane shows, under it.

@@ -293,6 +293,7 @@ const view = new View(element.querySelector(".av-root") || element);
 const shortcuts = (event) => {
   if (!element.isConnected) { document.removeEventListener("keydown", shortcuts); return; }
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && view.gallery.isOpen) { event.preventDefault(); view.gallery.close(); return; }
   if (event.key === "[") view.turn(-1);
   else if (event.key === "]") view.turn(1);
   else if (event.key === "p" || event.key === "P") togglePresent();
@@ -312,6 +313,7 @@ for (const host of [document.documentElement, document.body]) new MutationObserv
 Object.assign((window.attentionLab ??= {}), {
   preview: (url) => view.run?.isPicture && view.grid.preview(url),
   refresh: () => view.run?.isPicture && view.grid.offer(),
+  compare: () => view.run?.head.gallery && view.root.dataset.state !== "waiting" && view.gallery.open(true),
   state: () => ({ ...view.state, run: view.run?.id ?? null, shown: view.run?.shown ?? 0, tokens: view.run?.tokens ?? [], kept: [...view.runs.keys()], map: view.map?.id ?? null, words: view.sentence.textContent }),
   row: (position, head = view.state.head) => Array.from(view.map?.row(head, position) ?? []),
   rolled: (position) => rollout(view.run.stack, position),

@@ -626,6 +626,8 @@ def test_twins_stand_sheet_beside_sheet(show: Any) -> None:
     page.keyboard.press("Escape")
     expect(page.locator(".av-panes")).to_be_visible()
     expect(page.get_by_role("button", name="16 faces")).to_be_focused()
+    page.evaluate("attentionLab.compare()")  # as the controls do
+    expect(page.locator(".av-face img")).to_have_count(32)
 
 
 def test_figures_and_memory_are_said(show: Any) -> None:
