@@ -177,6 +177,7 @@ function drawChips() {
     const group = document.createElement("span");
     group.className = "family";
     group.classList.toggle("on", family.includes(state.choice));
+    group.classList.toggle("single", family.length === 1);
     group.append(name, ...family.map(chip));
     return group;
   }));

@@ -77,9 +77,10 @@ def _describe(example: str, path: Path, _: int) -> dict[str, Any] | None:
         request = {name: each for name, each in packed["request"].items() if name != "picture"}
         prompt = str(request.get("text", "")).strip()
         made = "".join(step["text"] for step in packed["steps"]).strip()
-        label = _short(prompt or made or str(request.get("seed", "")))
+        pictured = "picture" in packed["request"]
+        label = _short(prompt or made or (path.stem if pictured else str(request.get("seed", ""))))
         label += HOLES if request.get("hidden") else ""
-        return {"id": example, "label": label, "request": request, "pictured": "picture" in packed["request"]}
+        return {"id": example, "label": label, "request": request, "pictured": pictured}
     except (OSError, KeyError, IndexError, TypeError, ValueError, AttributeError, zipfile.BadZipFile):
         return None
 
