@@ -9,11 +9,11 @@ class Brush {
     this.toggle = said(h("button", { type: "button", className: "av-button av-rub", onclick: () => this.turn(!this.on) }), "rub");
     this.sizes = h("span", { className: "av-switch", role: "radiogroup" }, ...WIDTHS.map((width) => {
       const item = h("button", { type: "button", role: "radio", onclick: () => this.choose(width) }, `${width}×${width}`);
-      item.width_ = width;
+      item.cells = width;
       return said(item, "rub_size", { n: width }, "aria-label");
     }));
     said(this.sizes, "rub_sizes", {}, "aria-label");
-    rovingRadios(this.sizes, (item) => this.choose(item.width_));
+    rovingRadios(this.sizes, (item) => this.choose(item.cells));
     this.clear = said(h("button", { type: "button", className: "av-link", onclick: () => this.wipe() }), "rub_clear");
     this.element = h("div", { className: "av-brush" }, this.toggle, this.sizes, this.clear);
     this.sendSoon = debounce(PAUSE, () => this.send());
@@ -44,8 +44,8 @@ class Brush {
   choose(width) {
     this.width = width;
     for (const item of this.sizes.children) {
-      item.setAttribute("aria-checked", String(item.width_ === width));
-      item.tabIndex = item.width_ === width ? 0 : -1;
+      item.setAttribute("aria-checked", String(item.cells === width));
+      item.tabIndex = item.cells === width ? 0 : -1;
     }
   }
 

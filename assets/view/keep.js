@@ -42,10 +42,12 @@ const keeping = {
     this.branches.hidden = runs.length < 2;
     if (runs.length < 2) return;
     this.branches.replaceChildren(said(h("span", { className: "av-note" }), "branches_title"), ...runs.map((run, i) => {
-      const chip = h("button", { type: "button", className: "av-chip", onclick: () => this.showRun(run.id) }, `${i + 1} ${this.branchName(run)}${run.isPicture ? "" : " …"}`);
+      const chip = h("button", { type: "button", className: "av-chip", onclick: () => this.showRun(run.id) }, run.isPicture ? `${i + 1} · ${this.branchName(run)}` : `${i + 1} ${this.branchName(run)} …`);
       chip.setAttribute("aria-pressed", String(run === this.run));
       return chip;
     }));
+    const shown = this.branches.querySelector('[aria-pressed="true"]');
+    if (shown) this.branches.scrollLeft = shown.offsetLeft + shown.offsetWidth - this.branches.clientWidth;
   },
 
   learned(on) {

@@ -52,7 +52,7 @@ class Pane {
     });
     frame.addEventListener("keydown", (event) => this.key(event));
     frame.addEventListener("focusin", () => this.view.refresh());
-    frame.addEventListener("focusout", () => { this.view.hoverCell(null); this.view.refresh(); });
+    frame.addEventListener("focusout", () => { stage.brush.leave(); this.view.hoverCell(null); this.view.refresh(); });
   }
 
   // Over what asks: where it looks; over what is looked at only, or with Alt: who looked there.
@@ -91,13 +91,14 @@ class Pane {
       if (!image) return;
       pen.drawImage(image, 0, 0, size, size);
     }
-    const mapped = look && stage.map && !stage.previewed;
+    const brushing = this.brushed && stage.brush.at !== null; // one rubs out what one sees
+    const mapped = look && stage.map && !stage.previewed && !brushing;
     const dimmed = mapped && this.of !== "difference" && (look.reverse ? this.queries : this.keys);
     if (dimmed) this.dim(pen, look, size, smooth);
     if (stage.sourced && this.of !== "out") this.hatch(pen, size);
     if (stage.sourced && this.of === "out") this.outline(pen, size);
     if (mapped) this.marks(pen, look, size);
-    if (this.brushed) this.aim(pen, size);
+    if (brushing) this.aim(pen, size);
     else if (this.cursor !== null && this.grid && this.frame.matches(":focus-visible")) frame(pen, this.box(this.cursor, size), theme.ink);
   }
 
@@ -180,7 +181,6 @@ class Pane {
   // The cells that the brush would rub out.
   aim(pen, size) {
     const { brush } = this.stage;
-    if (brush.at === null) return;
     const boxes = brush.under(brush.at).map((cell) => this.box(cell, size, brush.grid));
     const [x, y] = [0, 1].map((i) => Math.min(...boxes.map((box) => box[i])));
     const [right, foot] = [0, 1].map((i) => Math.max(...boxes.map((box) => box[i] + box[i + 2])));
