@@ -10,11 +10,13 @@ class Gallery {
     this.title = h("h3", { className: "av-title" });
     const step = (by, name) => said(h("button", { type: "button", className: "av-link", onclick: () => this.load(this.first + by * SHEET) }), name);
     this.before = step(-1, "gallery_before");
-    this.both = said(h("button", { type: "button", className: "av-toggle", onclick: () => { this.compare = !this.compare; this.load(this.first); } }), "gallery_compare");
+    const flip = () => { this.compare = !this.compare; this.load(this.first); };
+    this.both = said(h("button", { type: "button", className: "av-toggle", onclick: flip }), "gallery_compare");
     const close = said(h("button", { type: "button", className: "av-button", onclick: () => this.close() }), "gallery_close");
     this.sheets = h("div", { className: "av-sheets" });
     this.note = h("p", { className: "av-note" });
-    this.element = h("section", { className: "av-gallery", hidden: true }, h("div", { className: "av-tools" }, this.title, this.before, step(1, "gallery_next"), this.both, h("span", { className: "av-gap" }), close), this.sheets, this.note);
+    this.tools = h("div", { className: "av-tools" }, this.title, this.before, step(1, "gallery_next"), this.both, h("span", { className: "av-gap" }), close);
+    this.element = h("section", { className: "av-gallery", hidden: true }, this.tools, this.sheets, this.note);
     said(this.element, "gallery", {}, "aria-label");
     this.element.addEventListener("keydown", (event) => this.key(event));
   }
@@ -94,9 +96,8 @@ class Gallery {
   }
 
   focus(place) {
-    const within = this.element.contains(document.activeElement) || document.activeElement === document.body || place;
-    if (!within && !this.view.main.contains(document.activeElement)) return;
-    if (document.activeElement === this.both || this.element.querySelector(".av-tools").contains(document.activeElement)) return;
+    const { activeElement } = document;
+    if (this.tools.contains(activeElement) || !(activeElement === document.body || this.view.root.contains(activeElement))) return; // somebody is elsewhere
     const [sheet, at] = place ?? [0, 0], faces = this.sheets.querySelectorAll(".av-faces");
     const current = place ? null : this.sheets.querySelector("[aria-current]");
     this.rove(current ?? faces[Math.min(sheet, faces.length - 1)]?.children[at]);

@@ -148,12 +148,12 @@ class GridStage {
   // One button for every other choice that takes this picture; the controls know them.
   offer() {
     const { run } = this, picture = [...run.pictures].reverse().find(Boolean);
-    const { generator, variant, request } = run.head;
-    const found = (picture && window.attentionLab?.takers?.(`${generator}/${variant}`)) || [];
+    const { generator, variant, request } = run.head, from = { ...request, generator, variant, seed: run.seed, pictured: this.sourced };
+    const found = (picture && window.attentionLab.takers?.(`${generator}/${variant}`)) || [];
     this.takers.hidden = !found.length;
     this.takers.replaceChildren(...found.map(({ target, label }) => {
-      const button = h("button", { type: "button", className: "av-link" }, `→ ${words(label)}`);
-      button.addEventListener("click", () => window.attentionLab.send(picture.url, target, { ...request, generator, variant, seed: run.seed, pictured: this.sourced }));
+      const send = () => window.attentionLab.send(picture.url, target, from);
+      const button = h("button", { type: "button", className: "av-link", onclick: send }, `→ ${words(label)}`);
       button.setAttribute("aria-label", t("send_it", { to: words(label) }));
       return button;
     }));
@@ -191,19 +191,27 @@ class GridStage {
 
   paint(look) {
     if (!this.run) return;
-    for (const pane of this.panes) if (!pane.element.hidden) { pane.paint(look); this.tell(pane, look); pane.caption.title = pane.caption.textContent; }
+    for (const pane of this.panes) {
+      if (pane.element.hidden) continue;
+      pane.paint(look);
+      said(pane.caption, this.captionOf(pane, look), this.measured ? { mean: short(this.measured.mean) } : {});
+      pane.caption.title = pane.caption.textContent;
+    }
     this.element.classList.toggle("av-nomap", !this.map);
     const { root } = this.view;
     if (this.images.run === this.run.id && root.dataset.painted !== this.run.id) root.dataset.painted = this.run.id;
   }
 
-  // What a pane shows, under it.
-  tell(pane, look) {
-    const { measured } = this, reverse = Boolean(look?.reverse);
-    if (pane.of === "difference") { said(pane.caption, measured ? "pane_difference" : "pane_difference_none", measured ? { mean: short(measured.mean) } : {}); return; }
-    if (!this.sourced) { said(pane.caption, pane.queries || !this.map ? (reverse ? "pane_who" : "pane_query") : reverse ? "pane_seen" : "pane_key"); return; }
-    const both = pane.queries && pane.keys, lit = look && (reverse ? pane.queries : pane.keys);
-    said(pane.caption, `pane_${pane.of}${!look || this.previewed ? "" : both ? (reverse ? "_both_who" : "_both") : lit ? (reverse ? "_who" : "_lit") : pane.queries || pane.keys ? (reverse ? "_seen" : "_from") : ""}`);
+  // What a pane shows, under it: which picture it is, and what of the map lies over it.
+  captionOf(pane, look) {
+    const reverse = Boolean(look?.reverse), name = `pane_${pane.of}`;
+    if (pane.of === "difference") return this.measured ? name : `${name}_none`;
+    if (!this.sourced && (pane.queries || !this.map)) return reverse ? "pane_who" : "pane_query";
+    if (!this.sourced) return reverse ? "pane_seen" : "pane_key";
+    if (!look || this.previewed || !(pane.queries || pane.keys)) return name;
+    if (pane.queries && pane.keys) return reverse ? `${name}_both_who` : `${name}_both`;
+    if (reverse) return pane.queries ? `${name}_who` : `${name}_seen`;
+    return pane.keys ? `${name}_lit` : `${name}_from`;
   }
 
   // |out − in| in one hue from ground to ink, relative to its highest.
@@ -221,7 +229,8 @@ class GridStage {
     while (this.crops.children.length > top.length) this.crops.lastChild.remove();
     top.forEach((cell, i) => {
       if (!this.crops.children[i]) {
-        const made = h("button", { type: "button", onclick: () => (made.asks ? this.view.pinRows([made.cell]) : this.view.chooseKey(made.cell)) }, h("canvas", { ariaHidden: "true" }), h("span"));
+        const choose = () => (made.asks ? this.view.pinRows([made.cell]) : this.view.chooseKey(made.cell));
+        const made = h("button", { type: "button", onclick: choose }, h("canvas", { ariaHidden: "true" }), h("span"));
         this.crops.append(h("li", {}, made));
       }
       const button = this.crops.children[i].firstChild, share = percent(look.weights[cell]);
