@@ -19,9 +19,9 @@ NAMES: Mapping[str, Words] = {
     "bits_per_char": {"en": "Bits for a character", "zh": "每个字符的比特数"},
     "bits_per_char_tang_quatrains": {"en": "Bits for a character, Tang quatrains", "zh": "每个字符的比特数，唐绝句"},
     "well_formed": {"en": "Verses of the right form", "zh": "格律形式正确的诗"},
-    "same_length": {"en": "Answers as long as the line", "zh": "与上联等长"},
+    "same_length": {"en": "Answers as long as the line", "zh": "与上联等长的下联"},
     "copied": {"en": "Characters copied from the line", "zh": "照抄上联的字"},
-    "bleu": {"en": "BLEU, likeness to human translations", "zh": "BLEU，与人工译文的相似度"},
+    "bleu": {"en": "BLEU: like human translations", "zh": "BLEU：与人工译文的相似度"},
     "bleu_long": {"en": "BLEU of long sentences", "zh": "长句的 BLEU"},
     "word_error": {"en": "Words said wrongly", "zh": "读错的词"},
     "phoneme_error": {"en": "Sounds said wrongly", "zh": "读错的音"},
@@ -30,10 +30,10 @@ NAMES: Mapping[str, Words] = {
     "precision": {"en": "Made pictures that look real", "zh": "生成图中像真图的"},
     "recall": {"en": "Real pictures that it could make", "zh": "真图中它能生成的"},
     "variety": {"en": "Variety of its pictures", "zh": "图片的多样性"},
-    "psnr": {"en": "Likeness after passing the code", "zh": "经过编码后的相似度"},
+    "psnr": {"en": "Likeness after passing the code, dB", "zh": "经过编码后的相似度，dB"},
     "ssim": {"en": "Structure kept after passing the code", "zh": "经过编码后保留的结构"},
-    "hole_psnr_25": {"en": "Likeness inside a hole, a quarter hidden", "zh": "遮住四分之一时，洞内的相似度"},
-    "hole_psnr_50": {"en": "Likeness inside a hole, half hidden", "zh": "遮住一半时，洞内的相似度"},
+    "hole_psnr_25": {"en": "Likeness in a hole, a quarter hidden, dB", "zh": "遮住四分之一时洞内的相似度，dB"},
+    "hole_psnr_50": {"en": "Likeness in a hole, half hidden, dB", "zh": "遮住一半时洞内的相似度，dB"},
     "bits_per_dim": {"en": "Bits for a number of the picture", "zh": "图片每个数值的比特数"},
     "reconstruction_bits": {"en": "Bits to correct what the code says", "zh": "修正编码所需的比特"},
     "kl_bits": {"en": "Bits in the code", "zh": "编码中的比特"},
@@ -61,22 +61,27 @@ def table(language: str, words: Mapping[str, str]) -> str:
 def _rows(card: Card, variant: Variant, language: str, words: Mapping[str, str]) -> list[list[str]]:
     metrics = shelf.figures(card.name, variant.name).get("metrics", {})
     kept = {metric: each for metric, each in metrics.items() if isinstance(each, Mapping) and not BY_LENGTH.fullmatch(metric)}
+    rows = [row for metric, each in kept.items() for row in _row(metric, each, language, words)]
     model = f"**{variant.title[language]}** {(card.network or card.title)[language]}"
-    return [[model if not at else "", *_row(metric, kept[metric], language, words)] for at, metric in enumerate(kept)]
+    return [[model if not at else "", *row] for at, row in enumerate(rows)]
 
 
-def _row(metric: str, given: Mapping[str, Any], language: str, words: Mapping[str, str]) -> list[str]:
-    better = words["lower"] if given.get("better") == "lower" else words["higher"]
-    unit = f", {given['unit']}" if given.get("unit") else ""
-    cells = [_cell(given.get(side), given.get(f"{side}_seeds")) for side in ("with", "without")]
+def _row(metric: str, given: Mapping[str, Any], language: str, words: Mapping[str, str]) -> list[list[str]]:
+    """One row; where small models were trained from several seeds another one, which then says who is better."""
+    unit = str(given.get("unit", ""))
+    arrow = "↓" if given.get("better") == "lower" else "↑"
+    name = name_of(metric)[language] if metric in NAMES else f"`{metric}` {unit}"
     says = {"better": words["helps"], "worse": words["does_not_help"], "undecided": words["undecided"], "": ""}[verdict(given)]
-    return [f"{name_of(metric)[language]}{unit} ({better})", *cells, _number(given.get("floor")), says]
+    shipped = [_number(given.get(side), unit) for side in ("with", "without", "floor")]
+    seeds = [given.get(f"{side}_seeds") or () for side in ("with", "without")]
+    if not all(seeds):
+        return [[f"{name} {arrow}", *shipped, says]]
+    repeated = ["{:.3g} ± {:.1g}".format(*mean_and_spread(each)) for each in seeds]
+    again = words["over_seeds"]
+    return [[f"{name} {arrow}", *shipped, ""], [f"{again} {min(map(len, seeds))}", *repeated, "", says]]
 
 
-def _cell(value: Any, seeds: Any) -> str:
-    """A figure; behind it mean and spread of the same figure over small models from other seeds."""
-    return _number(value) + (" ({:.3g} ± {:.1g})".format(*mean_and_spread(seeds)) if seeds else "")
-
-
-def _number(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, (int, float)) and not isinstance(value, bool) else "–"
+def _number(value: Any, unit: str) -> str:
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return "–"
+    return f"{100 * value:.3g} %" if unit == "share" else f"{value:.3g}"

@@ -505,7 +505,8 @@ def test_every_string_is_used_and_every_used_string_is_there() -> None:
     files = [*(HOME / "page").glob("controls*"), *(HOME / "page" / name for name in ("about.py", "figures.py"))]
     sources = "".join(path.read_text(encoding="utf-8") for path in files)
     known = set(controls.strings()["en"])
-    plain = r'\btext\("(\w+)"\)|data-(?:text|label)="(\w+)"|words\["(\w+)"\]|title\("(\w+)"\)|reason(?:: | \?\? )"(\w+)"|columns = \((.*)\)'
+    texts = r'\btext\("(\w+)"\)|title\("(\w+)"\)|reason(?:: | \?\? )"(\w+)"'
+    plain = texts + r'|data-(?:text|label)="(\w+)"|words\["(\w+)"\]|columns = \((.*)\)'
     named = {name for groups in re.findall(plain, sources) for given in groups for name in re.findall(r"\w+", given)}
     named |= {name for pair in re.findall(r'text\(\w+ \? "(\w+)" : "(\w+)"\)', sources) for name in pair}
     assert named <= known, f"missing: {named - known}"
@@ -554,9 +555,9 @@ def test_figures_come_from_the_cards(counter: Counter, tmp_path: Path, monkeypat
     monkeypatch.setattr(generators, "folders", lambda name: {"plain": tmp_path})
     assert controls.strings()["en"]["no_figures"] in lesson("en")
     metric = {"with": 2.3456789, "without": None, "unit": "bits", "better": "lower", "n": 3, "floor": 0.5}
-    row = "| **words** words | Bits for a character, bits (lower is better) | 2.35 | – | 0.5 |  |"
-    assert row in table_of(metric, tmp_path)
-    assert "| unheard_of, bits (lower is better) |" in table_of(metric, tmp_path, "unheard_of")
+    assert "| **words** words | Bits for a character ↓ | 2.35 | – | 0.5 |  |" in table_of(metric, tmp_path)
+    assert "| `unheard_of` bits ↓ |" in table_of(metric, tmp_path, "unheard_of")
+    assert "| Sounds said wrongly ↓ | 12.5 % |" in table_of(metric | {"with": 0.125, "unit": "share"}, tmp_path, "phoneme_error")
 
 
 def test_shipped_metrics_have_names() -> None:
@@ -569,15 +570,15 @@ def test_shipped_metrics_have_names() -> None:
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"with": 2.0, "without": 2.5, "better": "lower"}, "attention helps"),
-        ({"with": 2.0, "without": 2.5, "better": "higher"}, "attention does not help"),
+        ({"with": 2.0, "without": 2.5, "better": "lower"}, "helps"),
+        ({"with": 2.0, "without": 2.5, "better": "higher"}, "does not help"),
         (
             {"with": 2.0, "without": 2.5, "better": "lower", "with_seeds": [2.0, 2.2], "without_seeds": [2.1, 2.2]},
-            "no difference beyond chance",
+            "within chance",
         ),
         (
             {"with": 2.0, "without": 2.5, "better": "lower", "with_seeds": [2.4, 2.5], "without_seeds": [2.1, 2.2]},
-            "attention does not help",
+            "does not help",
         ),
     ],
 )
@@ -587,7 +588,7 @@ def test_a_figure_says_whether_attention_helped(
     monkeypatch.setattr(generators, "folders", lambda name: {"plain": tmp_path})
     told = table_of(given | {"unit": "bits"}, tmp_path)
     assert f"| {says} |" in told
-    assert "with_seeds" not in given or "(2.1 ± 0.1)" in told or "(2.45 ± 0.07)" in told
+    assert "with_seeds" not in given or "seeds: 2 | 2.1 ± 0.1 |" in told or "seeds: 2 | 2.45 ± 0.07 |" in told
 
 
 def test_a_trace_of_nothing_can_be_told() -> None:
