@@ -93,7 +93,7 @@ def endpoints(page: gr.Blocks, desk: Desk) -> None:
             generator: name of the generator, as `lstm`.
 
         Returns:
-            [{variant, id, label, request}]; the id serves as `run` for `row`.
+            [{variant, id, label, request, pictured}]; the id serves as `run` for `row`; pictured: it was given a picture.
         """
         with plainly():
             card = generators.card(str(generator))

@@ -201,8 +201,10 @@ class Runs:
 
     def warm(self, name: str, variant: str) -> None:
         """Load a model and let it take its first steps, which are the slowest; a problem is remembered, not raised."""
+        card = generators.card(name)
+        grey = np.full((1, 1, 3), 128, np.uint8) if card.accepts == ("picture",) else None
         try:
-            steps = self.model(name, variant).generate(Request.check(generators.card(name), variant=variant))
+            steps = self.model(name, variant).generate(Request.check(card, variant=variant, picture=grey))
             for _ in zip(range(WARM_STEPS), steps):
                 pass
             _close(steps)

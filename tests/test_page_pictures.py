@@ -22,6 +22,7 @@ from generators.pictures import read_picture, to_png
 from page import shelf
 from page.asked import DEEPEST, read, source_picture
 from page.desk import LIVE_WAITING, Desk
+from page.guard import wipe
 from page.runs import PRIVATE, Runs
 from tests.painters import SIZE, Copier, Painter, rubbed
 
@@ -237,6 +238,13 @@ def test_what_gradio_remembers_holds_no_picture(painter: Painter) -> None:
     asyncio.run(story())
 
 
+def test_gradio_forgets_a_visit() -> None:
+    served = SimpleNamespace(state_holder=SimpleNamespace(session_data={"me": RED, "you": BLUE}))
+    wipe(served, "me")  # type: ignore[arg-type]
+    wipe(SimpleNamespace(), "me")  # type: ignore[arg-type]
+    assert list(served.state_holder.session_data) == ["you"]
+
+
 def test_a_slow_picture_does_not_replace_a_newer_wish(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story() -> None:
         desk, gate = Desk(), threading.Event()
@@ -339,6 +347,13 @@ def test_a_face_of_a_sheet_is_run_watched(painter: Painter) -> None:
         assert status["request"]["attention"]
 
     asyncio.run(story())
+
+
+def test_what_needs_a_picture_is_warmed_with_one(painter: Painter) -> None:
+    runs = Desk().runs
+    for name in ("painter", "copier"):
+        runs.warm(name, "plain")
+    assert not runs.problems
 
 
 def test_programs_give_pictures(painter: Painter) -> None:
