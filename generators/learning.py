@@ -74,7 +74,6 @@ class Plan(ABC):
     warmup: ClassVar[int] = 100  # steps
     lowest: ClassVar[float] = 0.05  # share of the learning rate that is left at the end
     checked: ClassVar[int] = 100  # validation rows that a line of progress tells of
-    bits: ClassVar[int] = 8  # of a number of a large matrix on disk
 
     @abstractmethod
     def build(self) -> nn.Module:
@@ -107,6 +106,11 @@ class Plan(ABC):
     def fill(self, model: Any, weights: dict[str, Tensor]) -> None:
         """Take over weights that were written."""
         model.load_state_dict(weights)
+
+    @property
+    def bits(self) -> int:
+        """Of a number of a large matrix on disk."""
+        return 8
 
     @property
     def about(self) -> Mapping[str, str]:

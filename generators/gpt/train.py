@@ -58,9 +58,13 @@ class Plan(learning.Plan):
 
     generator = "gpt"
     files = {True: "model", False: "without"}
-    bits = 16  # so that transformers reads the folder too
     warmup = 60
     lowest = 0.01
+
+    @property
+    def bits(self) -> int:
+        """The model as transformers itself reads it."""
+        return 16 if self.attention else 8
 
     @property
     def config(self) -> Qwen3Config:
