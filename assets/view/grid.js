@@ -147,6 +147,7 @@ class GridStage {
 
   // One button for every other choice that takes this picture; the controls know them.
   offer() {
+    if (!this.run) return; // nothing is painted yet
     const { run } = this, picture = [...run.pictures].reverse().find(Boolean);
     const { generator, variant, request } = run.head, from = { ...request, generator, variant, seed: run.seed, pictured: this.sourced };
     const found = (picture && window.attentionLab.takers?.(`${generator}/${variant}`)) || [];

@@ -57,7 +57,7 @@ class HeadPanel {
       const item = h("button", { type: "button", role: "radio", className: "av-chip", onclick: () => this.view.setLayer(each.id) });
       Object.assign(item, { layer: each.id, kind: each.kind });
       const name = this.view.kindName(each.kind);
-      if (run.source) said(item, `${name}_long`, {}, "title");
+      if (run.source) item.title = t(`${name}_long`);
       return this.byKinds ? said(item, name) : said(item, "layer", () => ({ kind: t(`kind_${each.kind}`), layer: each.layer + 1 }));
     }));
     this.mixes.replaceChildren();

@@ -305,6 +305,7 @@ document.addEventListener("keydown", shortcuts);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && view.run && !view.run.done && !view.run.series) view.catchUp(view.run.id, view.run.steps.length); });
 narrow.addEventListener("change", () => { view.side.open = !narrow.matches; });
 window.addEventListener("resize", () => view.grid.fit());
+new ResizeObserver(() => view.grid.fit()).observe(document.body); // what stands above may grow
 new MutationObserver(() => view.relang()).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
 const themeChanged = () => { if (readTheme()) { view.drawHeads(); view.curves.paint(); view.grid.memory.paint(); view.refresh(); } };
 for (const host of [document.documentElement, document.body]) new MutationObserver(themeChanged).observe(host, { attributes: true, attributeFilter: ["class"] });
