@@ -34,6 +34,7 @@ WORTH_PARTING = 2**20  # bytes from which each map is deflated by itself: the vi
 CANDIDATES = 6  # that the view shows
 DIGITS = 5  # of exact numbers
 PROBABILITY_DIGITS = 3
+SAME = 0.003  # of a figure: two models that are no further apart are as good as each other
 BY_LENGTH = re.compile(r"(\w+)_len_(\d+)_(\d+|up)")
 SIDES = ("with", "without")
 GREY_LEVELS = {"en": "grey levels", "zh": "灰阶"}  # of 255, in which pictures are apart
@@ -104,13 +105,14 @@ def _figure(name: str, metric: Mapping[str, Any]) -> dict[str, Any]:
 def verdict(metric: Mapping[str, Any]) -> Verdict:
     """Whether attention helped: by the means of the seeds where there are some, else by the shipped pair.
 
-    Undecided where the sides are no further apart than the larger of their standard deviations.
+    Undecided where the sides are no further apart than the larger of their standard deviations; of one pair without seeds, than SAME of
+    the larger figure.
     """
     pairs = [metric.get(f"{side}_seeds") or [metric.get(side)] for side in SIDES]
     if not all(_is_number(value) for values in pairs for value in values):
         return ""
     (one, spread), (other, other_spread) = map(mean_and_spread, pairs)
-    if abs(one - other) <= max(spread, other_spread):
+    if abs(one - other) <= max(spread, other_spread, 0 if len(pairs[0]) > 1 else SAME * max(abs(one), abs(other))):
         return "undecided"
     return "better" if (one < other) == (metric.get("better") == "lower") else "worse"
 

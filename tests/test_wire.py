@@ -269,6 +269,8 @@ def test_a_heading_says_what_can_be_done_with_a_picture_and_how_good_it_is() -> 
         ({"with": 3, "without": 4, "better": "higher"}, "worse"),
         ({"with": 3, "without": 3, "better": "higher"}, "undecided"),
         ({"with": 3, "without": None}, ""),
+        ({"with": 24.004, "without": 23.973, "better": "higher"}, "undecided"),
+        ({"with": 1.01, "without": 1.0, "better": "lower"}, "worse"),
         ({"with": 3, "without": 9, "better": "higher", "with_seeds": [4, 6], "without_seeds": [4, 5]}, "undecided"),  # 5 ± 1.4, 4.5 ± 0.7
         ({"with": 3, "without": 9, "better": "higher", "with_seeds": [8, 9], "without_seeds": [4, 5]}, "better"),
     ],

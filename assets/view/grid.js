@@ -4,7 +4,7 @@
 const CROP = 46; // pixels of a cell shown with its neighbours
 const ENDS = { encoder: ["in", "in"], self: ["out", "out"], cross: ["out", "in"] }; // from where a kind looks, at what
 const PLACES = ["in", "out", "difference"];
-const ROOM = 6; // pixels left free under the view
+const ROOM = 14; // pixels left free under the view, the frame's own edge among them
 const LEAST = 216; // pixels of a picture below which the rest stands closer
 
 class GridStage {
@@ -12,6 +12,7 @@ class GridStage {
     this.view = view;
     Object.assign(this, { run: null, map: null, images: {}, filled: new Set(), previewed: null, previews: 0, last: {} });
     this.panes = PLACES.map(() => new Pane(this));
+    this.panes[2].element.hidden = true; // until a picture was given
     this.brush = new Brush(this);
     this.crops = h("ol", { className: "av-crops" });
     this.facts = h("dl", { className: "av-facts" });
