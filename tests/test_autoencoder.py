@@ -228,7 +228,7 @@ def place(tmp_path, monkeypatch) -> Path:
     data.mkdir(parents=True)
     pictures = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), np.uint8)
     np.savez(data / "bigSmile64.npz", images=pictures)
-    (data / "bigSmile64.jsonl").write_text('{"hair": "braids"}\n' * 40, "utf-8")
+    (data / "bigSmile64.jsonl").write_text('{"hair": "braids"}\n' * 40, encoding="utf-8")
     monkeypatch.setattr(lesson, "ROOT", tmp_path)
     monkeypatch.setattr(lesson, "BATCH", 8)
     monkeypatch.setattr(lesson, "WHOLE", 3)

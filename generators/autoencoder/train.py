@@ -28,7 +28,7 @@ from torch import Tensor
 
 import generators
 from generators import card, folders
-from generators.autoencoder import GREY, GRID, HALF, MOUTH, Run, box, enlarged, read_faces, read_network, redraw
+from generators.autoencoder import GREY, GRID, HAIR, HALF, MOUTH, Run, box, enlarged, read_faces, read_network, redraw
 from generators.autoencoder.model import Autoencoder, Config
 from generators.base import BadInput, Request
 from generators.data import read_avatars, split_pictures
@@ -44,7 +44,6 @@ from generators.training import (
     read_weights,
     say,
     schedule,
-    snapshot_steps,
     write_card,
     write_json,
     write_weights,
@@ -61,22 +60,22 @@ CREDITS = {
     }
 }
 
-NAMES = ("Liam", "Emma", "Max", "Otto", "Lily", "Rosa", "Theo", "Lena")
+NAMES = ("Yara", "Emma", "Otto", "Sara", "Mei", "Omar", "Ada", "王芳")
 """Names whose faces, painted by the GAN, stand for a picture where none is given."""
 
 EXAMPLES: dict[str, tuple[int, list[int]]] = {
+    "hair": (2, HAIR),
     "half": (0, HALF),
     "mouth": (1, MOUTH),
-    "eyes": (2, box(range(5, 9), range(6, 15))),
-    "hair": (3, box(range(7), range(2, 12))),
+    "eyes": (3, box(range(5, 9), range(6, 15))),
     "back": (4, box(range(16), range(8))),
     "middle": (5, box(range(4, 12), range(4, 12))),
     "whole": (6, []),
     "window": (7, [each for each in range(GRID**2) if each not in box(range(5, 11), range(6, 12))]),
 }
 """File → what is stored with the model: the number of a stored face, and the cells that are rubbed out of it."""
-LEARNING_STEPS = 10  # training steps at which the first example is shown, at most
-UNIT = 2**-11  # of stored weights
+LEARNING_STEPS = 8  # training steps at which the first example is shown, at most: the first of all, and the last
+UNIT, LEARNING_UNIT = 2**-11, 2**-9  # of stored weights
 
 BATCH = 32
 WHOLE = 16  # pictures of a batch that pass through the code as they are
@@ -146,9 +145,9 @@ def train(
     except KeyboardInterrupt:
         say("stopped; --resume goes on from here")
     keeper.save()
-    network.eval()
-    write_weights(out / f"{file}.safetensors", network.state_dict())
-    write_config(out, lesson.config, {side: lesson.strangest(network)})
+    write_weights(out / f"{file}.safetensors", network.state_dict(), bits=8)
+    write_config(out, lesson.config)
+    write_config(out, lesson.config, {side: lesson.strangest(read_network(out, attention=attention))})  # as it ships
     write_card(out, **{"training" if attention else "training_without": lesson.facts(keeper.step, clock.seconds)})
     if attention:
         if not (out / "faces.npz").is_file():
@@ -325,11 +324,11 @@ def difference(made: Tensor, wanted: Tensor, hidden: Tensor | None = None) -> Te
     return (error.abs() * weight).mean() + EDGES * ((steps[0] * weight[:, :, 1:]).mean() + (steps[1] * weight[:, :, :, 1:]).mean())
 
 
-def write_config(folder: Path, config: Config, strangest: Mapping[str, float]) -> None:
+def write_config(folder: Path, config: Config, strangest: Mapping[str, float] | None = None) -> None:
     """The measures, and beside those of the other side what counts as outside what was learned."""
     path = folder / "config.json"
     known = read_json(path).get("strangest", {}) if path.is_file() else {}
-    write_json(path, {**replace(config, attention=True).to_dict(), "strangest": {**known, **strangest}})
+    write_json(path, {**replace(config, attention=True).to_dict(), "strangest": {**known, **(strangest or {})}})
 
 
 def keep_faces(folder: Path) -> None:
@@ -353,9 +352,9 @@ def record(folder: Path, snapshots: Path) -> None:
     first = replace(next(iter(requests.values())), pin=None)
     last = read_json(folder / "card.json")["training"]["steps"]
     there = {int(path.stem): path for path in snapshots.glob("*.safetensors") if int(path.stem) < last}
-    wanted = {min(there, key=lambda each: abs(each - step)) for step in snapshot_steps(last, LEARNING_STEPS)} if there else set()
-    series = {step: run.at(there[step]).trace(first) for step in sorted(wanted)} | {last: run.trace(first)}
-    save_series(folder / "learning.npz", {step: light(trace) for step, trace in series.items()})
+    wanted = sorted(there)[:1] + sorted(there)[1:][2 - LEARNING_STEPS :]
+    series = {step: run.at(there[step]).trace(first) for step in wanted} | {last: run.trace(first)}
+    save_series(folder / "learning.npz", {step: light(trace, LEARNING_UNIT) for step, trace in series.items()})
 
 
 def central(cells: Sequence[int]) -> int:
@@ -364,15 +363,15 @@ def central(cells: Sequence[int]) -> int:
     return cells[int(np.hypot(*(places - places.mean(0)).T).argmin())]
 
 
-def light(trace: Trace) -> Trace:
-    """The same for keeping: weights in whole multiples of UNIT, each number taking over what those before it lost, so that rows sum to 1.
+def light(trace: Trace, unit: float = UNIT) -> Trace:
+    """The same for keeping: weights in whole multiples of a unit, each number taking over what those before it lost, so that rows sum to 1.
 
     Details lose their keys and values, which would be most of a file: a replay has them.
     """
 
     def rounded(weights: np.ndarray) -> np.ndarray:
-        whole = np.round(np.cumsum(weights, -1, dtype=np.float64) / UNIT)
-        return (np.diff(whole, prepend=0, axis=-1) * UNIT).astype(np.float32)
+        whole = np.round(np.cumsum(weights, -1, dtype=np.float64) / unit)
+        return (np.diff(whole, prepend=0, axis=-1) * unit).astype(np.float32)
 
     def lighter(step: Step) -> Step:
         rows = tuple(replace(each, weights=rounded(each.weights), tolerance=STORED_TOLERANCE) for each in step.attentions)
