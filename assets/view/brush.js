@@ -5,7 +5,7 @@ const PAUSE = 250; // ms after the last dab by key before the run is made again
 
 class Brush {
   constructor(stage) {
-    Object.assign(this, { stage, on: false, width: 3, at: null, grid: null, hidden: new Set(), stroke: null, asked: [] });
+    Object.assign(this, { stage, on: false, width: 3, at: null, grid: null, hidden: new Set(), stroke: null, dabbed: false, asked: [] });
     this.toggle = said(h("button", { type: "button", className: "av-button av-rub", onclick: () => this.turn(!this.on) }), "rub");
     this.sizes = h("span", { className: "av-switch", role: "radiogroup" }, ...WIDTHS.map((width) => {
       const item = h("button", { type: "button", role: "radio", onclick: () => this.choose(width) }, `${width}×${width}`);
@@ -26,7 +26,7 @@ class Brush {
     this.grid = side ? [side, side] : null;
     this.element.hidden = !side || !run.source || Boolean(run.series);
     if (this.element.hidden && this.on) this.turn(false);
-    if (this.stroke || this.asked.slice(0, -1).includes(told)) return;
+    if (this.stroke || this.dabbed || this.asked.slice(0, -1).includes(told)) return;
     this.asked = [];
     this.hidden = new Set(run.hidden);
     this.show();
@@ -104,6 +104,7 @@ class Brush {
 
   dab(cell) {
     this.at = cell;
+    this.dabbed = true; // and not yet sent: a run that comes meanwhile must not undo it
     this.rub(cell, this.hidden.has(cell));
     this.show();
     this.sendSoon();
@@ -116,6 +117,7 @@ class Brush {
   }
 
   send() {
+    this.dabbed = false;
     this.asked.push(cellsKey(this.hidden));
     this.stage.view.sendHidden([...this.hidden].sort((a, b) => a - b));
   }
