@@ -174,7 +174,7 @@ def test_a_pin_outside_the_picture_is_refused(run):
 def test_a_code_depends_on_its_seed_only():
     assert np.array_equal(codes_of([1, 2, 3], TINY)[1:2], codes_of([2], TINY))
     halves = codes_of([2], TINY, 0.5)
-    assert np.allclose(halves[:, :8], codes_of([2], TINY)[:, :8] / 2) and np.array_equal(halves[:, 8:], codes_of([2], TINY)[:, 8:])
+    assert np.allclose(halves, codes_of([2], TINY) / 2)
     drawn = codes_of(range(2000), TINY)[:, 8:]
     assert (drawn.sum(1) == 1).all() and abs(drawn[:, 1].mean() - 0.25) < 0.03
 

@@ -123,11 +123,12 @@ def asked_for(seed: int, config: Config) -> tuple[Words, ...]:
 
 
 def codes_of(seeds: Sequence[int], config: Config, truncation: float = 1.0) -> np.ndarray:
-    """(len(seeds), Z + V) float32: noise times truncation, and 1 for the value of each part of the face."""
+    """(len(seeds), Z + V) float32: noise and, for each part of the face, 1 at its value; both times truncation."""
     columns = [(part, value) for part, shares in config.parts.items() for value in shares]
     faces = [parts_of(seed, config) for seed in seeds]
     values = np.array([[face[part] == value for part, value in columns] for face in faces], np.float32)
-    return np.concatenate([noise(seeds, config.noise, truncation), values.reshape(len(seeds), len(columns))], axis=1)
+    values = values.reshape(len(seeds), len(columns)) * np.float32(truncation)
+    return np.concatenate([noise(seeds, config.noise, truncation), values], axis=1)
 
 
 def read_network(folder: Path, *, attention: bool = True) -> Generator:

@@ -10,11 +10,11 @@ from generators.trace import Words
 TRUNCATION = Setting(
     "truncation",
     "float",
-    0.8,
+    1.0,
     label={"en": "Truncation", "zh": "截断"},
     help={
-        "en": "Scales the noise: below 1 faces come nearer to the average one, above 1 they become stranger.",
-        "zh": "缩放噪声：小于 1 时脸更接近平均，大于 1 时更离奇。",
+        "en": "Scales noise and parts: below 1 faces come nearer to the average one, above 1 they become stranger.",
+        "zh": "缩放噪声和部件：小于 1 时脸更接近平均，大于 1 时更离奇。",
     },
     low=0.1,
     high=1.5,
@@ -38,29 +38,29 @@ CARD = Card(
             icon="🙂",
             placeholder={"en": "Type your name, get your face", "zh": "输入名字，得到你的脸"},
             size=64,
-            pin=Pin("self", 0, head=3, query=121),  # an eye: over 120 faces this head puts 82 % of its weight on the hair
+            pin=Pin("self", 0, head=3, query=121),  # an eye: over 120 faces this head puts 73 % of its weight on the hair
             tries=(
                 Try(
                     question={"en": "What is your face?", "zh": "你的脸是什么样？"},
                     look_for={
-                        "en": "The same name is always the same face: its hash is the seed, shown as a number. Now type yours.",
-                        "zh": "同一个名字总是同一张脸：名字的哈希就是种子，以数字显示。再输入你的名字。",
+                        "en": "The same name is always the same face: its hash is the seed, whose dice say what to paint. Now type yours.",
+                        "zh": "同一个名字总是同一张脸：名字的哈希就是种子，种子的骰子还决定要画哪些部件。再输入你的名字。",
                     },
                     request={"prompt": "Ada"},
                 ),
                 Try(
                     question={"en": "Where does an eye look?", "zh": "眼睛的格子在看哪里？"},
                     look_for={
-                        "en": "From the pinned eye, head 4 looks up at the hair, head 1 at the eye itself and the mouth.",
-                        "zh": "从固定的眼睛出发，第 4 个头看上方的头发，第 1 个头看眼睛本身和嘴。",
+                        "en": "From the pinned eye, head 4 looks up at the hair, and head 1 stays at the eye.",
+                        "zh": "从固定的眼睛出发，第 4 个头看上方的头发，第 1 个头停在眼睛上。",
                     },
                     request={"prompt": "Lily"},
                 ),
                 Try(
                     question={"en": "What if no cell may look?", "zh": "如果哪个格子都不许看呢？"},
                     look_for={
-                        "en": "The weighted sum is switched off: the face stays, but its outlines fray and the hair runs into the ground.",
-                        "zh": "加权和被关掉：脸还在，但轮廓散开，头发渗进背景。",
+                        "en": "The weighted sum is switched off: the face stays, but its outlines fray and the ground gets stains.",
+                        "zh": "加权和被关掉：脸还在，但轮廓散开，背景出现污点。",
                     },
                     request={"prompt": "Nora", "edits": [{"action": "off"}]},
                 ),
@@ -75,7 +75,7 @@ CARD = Card(
         ({"en": "Residual blocks, 16×16 to 64×64", "zh": "残差块，16×16 到 64×64"}, False),
         ({"en": "Picture", "zh": "图片"}, False),
     ),
-    twin=False,
+    twin=True,
     network={"en": "GAN", "zh": "GAN"},
     gallery=True,
     headline=("frechet", "recall"),

@@ -174,7 +174,7 @@ class Generator(nn.Module):
         self.paint = nn.Conv2d(widths[-1], 3, 3, padding=1)
         self.parts = nn.Linear(config.values, config.noise, bias=False) if config.values else None
         if self.parts is not None:
-            nn.init.normal_(self.parts.weight, std=0.3)  # a part then weighs about as much as the noise
+            nn.init.normal_(self.parts.weight, std=0.5)  # a part then weighs about as much as the noise
         if not plain:
             normalise(self, but=("modulation", "query", "key", "parts"))
 

@@ -28,7 +28,7 @@ from generators.training import seed as set_seed
 
 RUNS = Path(__file__).parents[2] / "runs" / "gan"
 SEEDS = (0, 1, 2)
-STEPS = 700  # two minutes of one core
+STEPS = 450  # a minute and a half of one core
 SMALL = Config(widths=(96, 80, 64, 32), judge_widths=(96, 96, 64), grid=8)
 SIDES = {"with": True, "without": False}
 
