@@ -697,7 +697,11 @@ def test_dark_mode_changes_live(show: Any) -> None:
 @pytest.mark.parametrize("trace", ["words", "poem", "face", "pair", "couplet", "sentence", "layers", "fill", "read", "memory"])
 def test_it_fits(show: Any, trace: str) -> None:
     small = show(trace, size=(1366, 768))
-    assert root(small).bounding_box()["height"] <= 632
+    box = root(small).bounding_box()
+    pictures = "av-is-picture" in root(small).get_attribute(
+        "class"
+    )  # which grow into the room that there is; texts leave what the controls need
+    assert box["y"] + box["height"] <= 768 if pictures else box["height"] <= 632
     phone = show(trace, size=(390, 844))
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
