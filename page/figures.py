@@ -26,6 +26,7 @@ NAMES: Mapping[str, Words] = {
     "word_error": {"en": "Words said wrongly", "zh": "读错的词"},
     "phoneme_error": {"en": "Sounds said wrongly", "zh": "读错的音"},
     "frechet": {"en": "Fréchet distance to real pictures", "zh": "与真图的 Fréchet 距离"},
+    "frechet_32": {"en": "The same of small models from three seeds, 32×32", "zh": "三个种子的小模型的 Fréchet 距离，32×32"},
     "kid": {"en": "Kernel distance to real pictures", "zh": "与真图的核距离"},
     "precision": {"en": "Made pictures that look real", "zh": "生成图中像真图的"},
     "recall": {"en": "Real pictures that it could make", "zh": "真图中它能生成的"},

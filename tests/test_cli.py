@@ -13,7 +13,8 @@ from generators.base import read_seed
 from generators.trace import Trace
 
 TEXT = next(name for name in generators.names() if generators.find(name).card.produces == "text")
-PICTURE = next(name for name in generators.names() if generators.find(name).card.produces == "picture")
+PICTURE = next(card.name for card in generators.cards() if card.produces == "picture" and "seed" in card.accepts)
+TAKER = next(card.name for card in generators.cards() if any(variant.grid for variant in card.variants))
 
 
 @pytest.fixture
@@ -65,6 +66,19 @@ def test_run_writes_a_picture(command, tmp_path):
     assert face["kind"] == "self" and len(face["query"]["grid"]) == 2
 
 
+def test_a_hole_is_filled(command, tmp_path):
+    from PIL import Image
+
+    given, whole, filled = (tmp_path / f"{name}.png" for name in ("given", "whole", "filled"))
+    Image.new("RGB", (300, 200), (170, 210, 240)).save(given)
+    for place, hide in ((whole, ()), (filled, ("--hide", "0,16-31"))):
+        status, out, _ = command("run", TAKER, "--picture", given, "--picture-out", place, "--json", *hide)
+        result = json.loads(out)
+        assert status == 0 and result["output"] == str(place)
+        assert any(each["kind"] == "cross" for each in result["attentions"]) == bool(hide)
+    assert whole.read_bytes() != filled.read_bytes()
+
+
 def test_an_edit_changes_the_run(command):
     plain, edited = (
         json.loads(command("run", TEXT, "--prompt", "Once upon a time", "--set", "length=20", "--json", *edit)[1])["output"]
@@ -90,6 +104,13 @@ def test_an_edit_changes_the_run(command):
         ("run", TEXT, "--edit", '{"action": "explode"}'),
         ("run", TEXT, "--picture", "nowhere.png"),
         ("run", PICTURE, "--prompt", "-1"),
+        ("run", PICTURE, "--hide", "3"),
+        ("run", TAKER, "--picture", "nowhere.png"),
+        ("run", TAKER, "--picture", __file__),
+        ("run", TAKER, "--hide", "x"),
+        ("run", TAKER, "--hide", "99999"),
+        ("run", TAKER, "--code", "0=1"),
+        ("run", TAKER, "--code", "0"),
         ("train", TEXT, "--steps", "0"),
         ("train", TEXT, "--data", "nowhere"),
         ("train", TEXT, "--steps", "1", "--minutes", "1"),
