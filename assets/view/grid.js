@@ -172,12 +172,13 @@ class GridStage {
 
   // The pictures as large as lets all of the view be seen at once.
   fit() {
-    const { view, element } = this;
+    const { view, element } = this, open = !view.change.element.hidden || !view.more.hidden;
     view.root.classList.remove("av-tight");
     if (!this.run?.isPicture || narrow.matches || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
     let most = this.room();
     if (most < LEAST) { view.root.classList.add("av-tight"); most = this.room(); }
     element.style.setProperty("--most", `${Math.round(most)}px`);
+    if (document.documentElement.scrollHeight > window.innerHeight && !open) view.root.classList.add("av-tight"); // what stands beside the pictures is taller
   }
 
   // Pixels that a picture may be tall, as all else stands now.
