@@ -26,6 +26,7 @@ Words = Mapping[str, str]
 LIVE_TOLERANCE = 1e-4
 STORED_TOLERANCE = 1e-2  # float16 rows
 FORMAT = 1
+FEW = 64  # rows
 
 
 class TraceError(ValueError):
@@ -98,9 +99,11 @@ class Attention:
         if self.used is not None and self.used.shape != shape[:2]:
             raise TraceError(f"{self.kind}: used is {self.used.shape}, weights say {shape[:2]}")
         sums = np.add.reduce(self.weights, axis=-1, dtype=np.float32)
-        rows = sums.ravel().tolist()  # every step of every run comes here, most with a few rows: a list is quicker
-        near = not rows or (max(rows) <= 1 + self.tolerance and min(rows) >= 1 - self.tolerance)
-        if near and (not rows or np.minimum.reduce(self.weights, axis=None) >= 0):
+        if not sums.size:
+            return
+        # Every step of every run comes here, most with a few rows: of those a list is quicker.
+        rows = sums.ravel().tolist() if sums.size <= FEW else (sums.min(), sums.max())
+        if max(rows) <= 1 + self.tolerance and min(rows) >= 1 - self.tolerance and np.minimum.reduce(self.weights, axis=None) >= 0:
             return
         if not np.isfinite(sums).all() or (self.weights < 0).any():
             raise TraceError(f"{self.kind}: weights must be finite and not negative")
