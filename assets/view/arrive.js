@@ -20,6 +20,7 @@ const arriving = {
     }
     if (message.error && !message.steps?.length) { this.fail(message.error); if (message.run !== this.run?.id) return; }
     if (!message.run) return;
+    for (const { picture, source } of message.steps || []) for (const url of [picture, source]) if (url) imageOf(url);
     let run = this.runs.get(message.run);
     if (!run) {
       if (message.first > 0 || !message.head) { if (!this.asking) await this.catchUp(message.run, 0); return; }
@@ -166,7 +167,7 @@ const arriving = {
     if (run.parted) this.unpackRest(run);
     if (run.source) this.tellHint(run);
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
-    if (run.isPicture) this.grid.update(run, this.map).then(() => this.refresh()); else this.text.update(run);
+    if (run.isPicture) this.grid.update(run, this.map); else this.text.update(run);
     this.root.dataset.t = run.shown;
     if (run.shown < run.steps.length || !run.done) this.root.dataset.state = "running";
     if (this.map) this.heads.update(run, this.map);
@@ -219,7 +220,7 @@ const arriving = {
   },
 
   pictureReady() {
-    this.refresh();
+    this.render();
     this.drawHeads();
   },
 };

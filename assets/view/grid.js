@@ -273,13 +273,23 @@ class GridStage {
 
 // A picture with its image, once that can be drawn.
 async function decoded(picture) {
-  if (!picture.image) {
-    const image = new Image();
-    image.src = picture.url;
-    await image.decode().catch(() => {});
-    picture.image = image;
-  }
+  picture.image ||= await imageOf(picture.url);
   return picture;
+}
+
+const IMAGES = 8; // on their way
+const coming = new Map(); // url → promise of its image
+
+// Begins to read a picture: what is asked for as soon as its message is here is there when its maps are unpacked.
+function imageOf(url) {
+  const known = coming.get(url);
+  if (known) return known;
+  const image = new Image();
+  image.src = url;
+  const ready = image.decode().catch(() => {}).then(() => image);
+  coming.set(url, ready);
+  if (coming.size > IMAGES) coming.delete(coming.keys().next().value);
+  return ready;
 }
 
 function pixelsOf(image, columns, rows) {
