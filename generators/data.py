@@ -190,6 +190,20 @@ class Avatars:
     attributes: tuple[dict[str, str], ...]
 
 
+STYLES = {"big_smile": "bigSmile64"}
+"""Variant of a generator → its faces in the data's folder `avatars/`."""
+CREDITS = {
+    "big_smile": {
+        "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
+        "source": "https://www.figma.com/community/file/881358461963645496",
+    }
+}
+"""Variant → what its card says of its data."""
+FACE_PARTS = ("hair", "eyes", "mouth", "accessories", "skinColor", "hairColor", "background_name")
+"""Of a drawn face, by the words of the data."""
+NONE = "none"  # of a part that a face has not
+
+
 def read_avatars(folder: Path, style: str) -> Avatars:
     """`avatars/STYLE.npz` and `avatars/STYLE.jsonl`, STYLE as "bigSmile64"."""
     with _opened(folder / "avatars" / f"{style}.jsonl") as file:

@@ -22,16 +22,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generators.data import Avatars, read_avatars, split_pictures
+from generators.data import FACE_PARTS, NONE, Avatars, read_avatars, split_pictures
 from generators.pictures import to_signed
 from generators.training import adamw, autocast, read_json, read_weights, say, schedule, write_json, write_weights
 from generators.training import seed as set_seed
 
 FOLDER = Path(__file__).parents[1] / "assets" / "features" / "faces"
 STYLE = "bigSmile64"
-PARTS = ("hair", "eyes", "mouth", "accessories", "skinColor", "hairColor", "background_name")
-"""What it learned to name, by the words of the data."""
-NONE = "none"  # of a part that a face has not
+PARTS = FACE_PARTS  # what it learned to name
 NUMBERS = 64
 STEPS, BATCH, RATE = 3000, 64, 3e-3
 VALIDATION = 0.1

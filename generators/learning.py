@@ -307,9 +307,7 @@ class Command(Generic[R]):
         recipe = recipes[variant] if variant in recipes and (text is None or start == found[variant]) else own
         if start is not None:
             recipe = built(recipe, read_json(start / "config.json"))
-        if minutes is None and steps is None:
-            steps = _steps_of_the_model(out) if not attention else None
-            minutes = recipe.minutes if steps is None else None
+        minutes, steps = training.length(out, minutes, steps, attention=attention, usual=recipe.minutes)
         ships = attention and text is None and out == found[variant] and variant in recipes
         return cls(variant, recipe, out, start, ships, data, text, minutes, steps, attention, seed, resume, dry_run)
 
@@ -338,13 +336,6 @@ class Command(Generic[R]):
         plan = kind(self.recipe, corpus, vocabulary, self.out, self.attention, self.seed, self.minutes, self.steps)
         plan.carry_out(self.resume, self.start)
         return plan
-
-
-def _steps_of_the_model(folder: Path) -> int | None:
-    """So many its twin takes; None if there is no model."""
-    card = folder / "card.json"
-    steps: int | None = read_json(card).get("training", {}).get("steps") if card.is_file() else None
-    return steps
 
 
 ABOUT = {

@@ -9,20 +9,20 @@ import base64
 import binascii
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from generators.base import BadInput, Request, read_seed
+from generators.base import BadInput, NotReady, Request, read_seed
 from generators.edits import Kind
 from generators.trace import STORED_TOLERANCE, Attention, Detail, Grid, Step, Trace, Words
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from generators.attention import Heard
 
@@ -196,3 +196,20 @@ def compact(trace: Trace, bits: int = 9) -> Trace:
         return replace(step, attentions=rows, details=tuple(replace(each, key=None, value=None) for each in step.details))
 
     return replace(trace, steps=[light(step) for step in trace.steps])
+
+
+Network = TypeVar("Network", bound="nn.Module")
+
+
+def read_network(folder: Path, build: Callable[[dict[str, Any]], Network], *, attention: bool) -> Network:
+    """What `build` makes of the folder's config.json, with the weights that ship or the twin's, ready to paint. Raises NotReady."""
+    from generators.training import read_json, read_weights
+
+    config = read_json(folder / "config.json")
+    weights = read_weights(folder / ("weights.safetensors" if attention else "without.safetensors"))
+    try:
+        network = build(config)
+        network.load_state_dict(weights)
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+        raise NotReady(f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。") from None
+    return network.eval().requires_grad_(False)

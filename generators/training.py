@@ -213,6 +213,13 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
+def length(out: Path, minutes: float | None, steps: int | None, *, attention: bool, usual: float) -> tuple[float | None, int | None]:
+    """Minutes and steps of a training: as given, else for a twin as many steps as the model in `out` took, else the usual minutes."""
+    if minutes is None and steps is None and not attention and (out / "card.json").is_file():
+        steps = read_json(out / "card.json").get("training", {}).get("steps")
+    return (usual if minutes is None and steps is None else minutes), steps
+
+
 def write_card(folder: Path, **facts: Any) -> None:
     """Add facts to the model card `card.json`: data, licence, size, cost, metrics; those given before and not now stay."""
     path = folder / "card.json"

@@ -10,7 +10,8 @@ import gradio as gr
 
 import generators
 from generators.base import BadInput, NotReady
-from page import shelf, wire
+from generators.pictures import to_png
+from page import shelf
 from page.desk import Desk
 from page.guard import wipe
 from page.runs import UNEXPECTED
@@ -70,7 +71,7 @@ def endpoints(page: gr.Blocks, desk: Desk) -> None:
             "run": run.id,
             "seconds": round(seconds, 3),
         }
-        return result if trace.picture is None else result | {"picture": wire.picture_url(trace.picture)}
+        return result if trace.picture is None else result | {"picture": to_png(trace.picture)}
 
     async def row(run: str, query: int) -> dict:
         """The three components of one query, exact: scores, weights and their weighted sum for every head.

@@ -11,7 +11,8 @@ from typing import Any
 
 import generators
 from generators.base import HIGHEST_SEED, BadInput, Card, NotReady, Request
-from page import shelf, wire
+from generators.pictures import to_png
+from page import shelf
 from page.asked import Asked, example_picture, read, read_variant
 
 FILM = 8  # pictures of a film
@@ -23,7 +24,7 @@ OF_SEEDS = ("generator", "variant", "seed", "settings", "edits", "code", "withou
 def live(given: Mapping[str, Any]) -> dict[str, Any]:
     """What `page.asked.read` takes → {picture}: what the request would make."""
     card, request, _ = read(given)
-    return {"picture": wire.picture_url(generators.load(card.name, request.variant).picture(request))}
+    return {"picture": to_png(generators.load(card.name, request.variant).picture(request))}
 
 
 def film(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def stored(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}  # by what is seen: one picture may stand in several examples
     for example in shelf.files(card.name, variant):
         try:
-            found.setdefault(wire.picture_url(example_picture(example)), {"example": example})
+            found.setdefault(to_png(example_picture(example)), {"example": example})
         except BadInput:
             continue
     for each in _painters():
@@ -87,4 +88,4 @@ def _seeds(first: int, count: int) -> list[int]:
 
 def _sheet(card: Card, request: Request, seeds: Sequence[int]) -> list[dict[str, Any]]:
     made = generators.load(card.name, request.variant).sheet(request, seeds)
-    return [{"seed": seed, "url": wire.picture_url(picture)} for seed, picture in zip(seeds, made, strict=True)]
+    return [{"seed": seed, "url": to_png(picture)} for seed, picture in zip(seeds, made, strict=True)]

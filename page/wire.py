@@ -13,7 +13,6 @@ A view that misses messages (a hidden tab) sees it by `first` and asks for the r
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import zlib
@@ -22,10 +21,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from generators.base import Card, Request
 from generators.metrics import mean_and_spread
+from generators.pictures import to_png
 from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
 
 WORTH_PACKING = 256  # bytes from which a message is deflated, if that saves a tenth
@@ -206,13 +205,6 @@ def series_message(series: Mapping[int, Trace], head: Mapping[str, Any] | None =
     }
 
 
-def picture_url(picture: np.ndarray) -> str:
-    """A picture (height, width, 3) uint8 as the data URL of a PNG."""
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG")
-    return "data:image/png;base64," + b64encode(file.getvalue()).decode()
-
-
 def _packed(maps: list[bytes]) -> dict[str, Any]:
     """The bytes of all maps: as `_base64` says, of all that follow each other; `apart` one by one where they are many."""
     size = sum(map(len, maps))
@@ -243,8 +235,8 @@ def _step(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int,
         "text": "" if chosen and step.text == chosen[1] else step.text,
         "chosen": choices.index(chosen) + 1 if chosen else 0,
         "cand": choices,
-        "source": None if step.source is None else picture_url(step.source),
-        "picture": None if step.picture is None else picture_url(step.picture),
+        "source": None if step.source is None else to_png(step.source),
+        "picture": None if step.picture is None else to_png(step.picture),
         "facts": {name: value if value == int(value) else _rounded(value) for name, value in step.facts.items() if math.isfinite(value)},
         "notes": [dict(each) for each in step.notes],
         "stop": step.stop,

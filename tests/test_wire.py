@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generators.base import Card, Pin, Request, Variant
+from generators.pictures import to_png
 from generators.trace import Attention, Beam, Choice, Detail, Grid, Step, Tokens, Trace
 from page import wire
 
@@ -221,7 +222,7 @@ def test_a_picture_names_its_grids_and_is_deflated() -> None:
 def test_a_picture_made_from_a_picture_travels_with_it_once() -> None:
     source = dice.integers(0, 255, (16, 16, 3)).astype(np.uint8)
     trace = picture_run()
-    trace.request |= {"picture": wire.picture_url(source), "hidden": [1, 2]}
+    trace.request |= {"picture": to_png(source), "hidden": [1, 2]}
     trace.steps[0] = replace(trace.steps[0], source=source)
     message = whole(trace)
     head, _, data = message["steps"][0]["source"].partition(",")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from generators import base
+from generators import base, pictures
 from generators.base import BadInput, Card, NotReady, Pin, Request, Try, Variant
 from generators.trace import Grid, Step, Words
 
@@ -224,16 +224,10 @@ class Run(base.Generator):
 def read_network(folder: Path, *, attention: bool = True) -> Autoencoder:
     """The network, ready to draw. Raises NotReady, one sentence."""
     from generators.autoencoder.model import Autoencoder, Config
-    from generators.training import read_json, read_weights
 
-    config = read_json(folder / "config.json")
-    weights = read_weights(folder / ("weights.safetensors" if attention else "without.safetensors"))
-    try:
-        network = Autoencoder(replace(Config.from_dict(config), attention=attention))
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError):
-        raise NotReady(f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。") from None
-    return network.eval().requires_grad_(False)
+    return pictures.read_network(
+        folder, lambda config: Autoencoder(replace(Config.from_dict(config), attention=attention)), attention=attention
+    )
 
 
 def read_faces(folder: Path) -> np.ndarray:

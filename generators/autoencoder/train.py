@@ -31,7 +31,7 @@ from generators import card, folders
 from generators.autoencoder import GREY, GRID, HAIR, HALF, MOUTH, Run, box, enlarged, read_faces, read_network, redraw
 from generators.autoencoder.model import Autoencoder, Config
 from generators.base import BadInput, Request
-from generators.data import read_avatars, split_pictures
+from generators.data import CREDITS, STYLES, read_avatars, split_pictures
 from generators.metrics import psnr, ssim
 from generators.pictures import read_picture, to_signed, write_sheet
 from generators.trace import STORED_TOLERANCE, Step, Trace, save_series
@@ -40,6 +40,7 @@ from generators.training import (
     Keeper,
     autocast,
     device,
+    length,
     read_json,
     read_weights,
     say,
@@ -51,14 +52,6 @@ from generators.training import (
 from generators.training import seed as set_seed
 
 ROOT = Path(__file__).parents[2]
-STYLES = {"big_smile": "bigSmile64"}
-"""Variant → its pictures in the data's folder `avatars/`."""
-CREDITS = {
-    "big_smile": {
-        "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
-        "source": "https://www.figma.com/community/file/881358461963645496",
-    }
-}
 
 NAMES = ("Yara", "Emma", "Otto", "Sara", "Mei", "Omar", "Ada", "王芳")
 """Names whose faces, painted by the GAN, stand for a picture where none is given."""
@@ -121,10 +114,7 @@ def train(
     pictures = read_avatars(data, STYLES[known.like or known.name]).images  # (M, S, S, 3)
     out = out or folders("autoencoder")[known.name]
     side, file = ("with", "weights") if attention else ("without", "without")
-    if not attention and minutes is None and steps is None and (out / "card.json").is_file():
-        steps = read_json(out / "card.json").get("training", {}).get("steps")
-    if minutes is None and steps is None:
-        minutes = MINUTES
+    minutes, steps = length(out, minutes, steps, attention=attention, usual=MINUTES)
     lesson = Lesson(pictures, replace(config or Config(), attention=attention), seed)
     say(f"{known.name}: {len(pictures):,} pictures, {lesson.parameters:,} parameters, on {device()}")
     if dry_run:

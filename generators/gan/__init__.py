@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from generators import base
-from generators.base import BadInput, NotReady, Request
+from generators import base, pictures
+from generators.base import BadInput, Request
+from generators.base import NotReady as NotReady
 from generators.gan.card import CARD, NAMES, TRUNCATION
 from generators.pictures import as_attention, as_detail, as_picture, check_pin, noise, read_prompt
 from generators.trace import Grid, Step, Words
@@ -134,13 +135,7 @@ def codes_of(seeds: Sequence[int], config: Config, truncation: float = 1.0) -> n
 def read_network(folder: Path, *, attention: bool = True) -> Generator:
     """The generator's network with plain weights, ready to paint. Raises NotReady, one sentence."""
     from generators.gan.model import Config, Generator
-    from generators.training import read_json, read_weights
 
-    config = read_json(folder / "config.json")
-    weights = read_weights(folder / ("weights.safetensors" if attention else "without.safetensors"))
-    try:
-        network = Generator(replace(Config.from_dict(config), attention=attention), plain=True)
-        network.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError):
-        raise NotReady(f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。") from None
-    return network.eval().requires_grad_(False)
+    return pictures.read_network(
+        folder, lambda config: Generator(replace(Config.from_dict(config), attention=attention), plain=True), attention=attention
+    )

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 
 from generators import card, folders
 from generators.base import BadInput, Request
-from generators.data import Avatars, read_avatars
+from generators.data import CREDITS, FACE_PARTS, NONE, STYLES, Avatars, read_avatars
 from generators.gan import Run, codes_of, read_network
 from generators.gan.card import EXAMPLES
 from generators.gan.model import Config, Discriminator, Generator, plain_weights
@@ -43,6 +43,7 @@ from generators.training import (
     Clock,
     autocast,
     device,
+    length,
     load_state,
     read_json,
     read_weights,
@@ -55,17 +56,6 @@ from generators.training import (
 from generators.training import seed as set_seed
 
 ROOT = Path(__file__).parents[2]
-STYLES = {"big_smile": "bigSmile64"}
-"""Variant → its faces in the data's folder `avatars/`."""
-FACE_PARTS = ("hair", "eyes", "mouth", "accessories", "skinColor", "hairColor", "background_name")
-"""Of a face, by the words of the data."""
-NONE = "none"  # a part that a face has not
-CREDITS = {
-    "big_smile": {
-        "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
-        "source": "https://www.figma.com/community/file/881358461963645496",
-    }
-}
 BATCH = 32
 GENERATOR_RATE, DISCRIMINATOR_RATE = 4e-4, 6e-4
 GAMMA_SPEED = 5.0  # so that an hour is enough for γ to leave 0
@@ -108,10 +98,7 @@ def train(
     out = out or folders("gan")[variant]
     file = "weights" if attention else "without"
     work = ROOT / "runs" / "gan" / out.name / file
-    if not attention and minutes is None and steps is None and (out / "card.json").is_file():
-        steps = read_json(out / "card.json").get("training", {}).get("steps")
-    if minutes is None and steps is None:
-        minutes = MINUTES
+    minutes, steps = length(out, minutes, steps, attention=attention, usual=MINUTES)
     config = config or replace(fitting(drawn.images.shape[1]), parts=shares_of(drawn))
     set_seed(seed)
     learner = Learner(replace(config, attention=attention), device())

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from generators import base
-from generators.base import BadInput, NotReady, Request, read_seed
+from generators import base, pictures
+from generators.base import BadInput, Request, read_seed
+from generators.base import NotReady as NotReady
 from generators.pictures import as_attention, as_detail, as_picture, check_pin, noise, read_picture, read_prompt, to_signed
 from generators.trace import Grid, Step
 from generators.vae.card import BETWEEN, CARD, GOALS, OTHER, TRUNCATION, goals_of
@@ -143,14 +144,8 @@ def drawn(network: Network, seeds: Sequence[int], truncation: float) -> Tensor:
 
 def read_network(folder: Path, *, attention: bool = True) -> Network:
     """The network, ready to paint. Raises NotReady, one sentence."""
-    from generators.training import read_json, read_weights
     from generators.vae.model import Config, Network
 
-    config = read_json(folder / "config.json")
-    weights = read_weights(folder / ("weights.safetensors" if attention else "without.safetensors"))
-    try:
-        network = Network(replace(Config.from_dict(config), attention=attention))
-        network.load_state_dict(weights)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
-        raise NotReady(f"The weights of {folder.name} do not fit its config.json.", f"{folder.name} 的权重与 config.json 不符。") from None
-    return network.eval().requires_grad_(False)
+    return pictures.read_network(
+        folder, lambda config: Network(replace(Config.from_dict(config), attention=attention)), attention=attention
+    )

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from generators import card, features, folders, judging
 from generators.base import BadInput, Request
-from generators.data import Avatars, read_avatars, split_pictures
+from generators.data import CREDITS, STYLES, Avatars, read_avatars, split_pictures
 from generators.metrics import psnr
 from generators.pictures import as_picture, compact, noise, to_signed, write_sheet
 from generators.trace import Trace, save_series
@@ -40,6 +40,7 @@ from generators.training import (
     adamw,
     autocast,
     device,
+    length,
     load_state,
     read_json,
     read_weights,
@@ -58,14 +59,6 @@ from generators.vae.model import SMALLEST, SUREST, Config, Network, divergence, 
 from generators.vae.sliders import labels_of, parts_of
 
 ROOT = Path(__file__).parents[2]
-STYLES = {"big_smile": "bigSmile64"}
-"""Variant → its pictures in the data's folder `avatars/`."""
-CREDITS = {
-    "big_smile": {
-        "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
-        "source": "https://www.figma.com/community/file/881358461963645496",
-    }
-}
 EXAMPLES: dict[str, dict[str, Any]] = {
     "ada": {"text": "Ada"},
     "hugo": {"text": "Hugo", "settings": {"skin": 2.0, "hair_tone": -2.0}},
@@ -130,10 +123,7 @@ def train(
     out = out or folders("vae")[variant]
     file = "weights" if attention else "without"
     work = ROOT / "runs" / "vae" / out.name / file
-    if not attention and minutes is None and steps is None and (out / "card.json").is_file():
-        steps = read_json(out / "card.json").get("training", {}).get("steps")
-    if minutes is None and steps is None:
-        minutes = MINUTES
+    minutes, steps = length(out, minutes, steps, attention=attention, usual=MINUTES)
     config = replace(config or fitting(drawn.images.shape[1]), parts=parts_of(drawn.attributes), attention=attention)
     set_seed(seed)
     learner = Learner(config, device())

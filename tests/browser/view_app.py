@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from generators.pictures import to_png
 from generators.trace import Detail
 from page import wire
 from page.view import AttentionView
@@ -92,7 +93,7 @@ def learning(data: dict[str, Any]) -> dict[str, Any]:
 
 def film(data: dict[str, Any]) -> dict[str, Any]:
     pictures = [painted(data["seed"] + 40 * i).picture for i in range(7)]
-    return {"pictures": [{"seed": data["seed"] + i, "url": wire.picture_url(each)} for i, each in enumerate(pictures) if each is not None]}
+    return {"pictures": [{"seed": data["seed"] + i, "url": to_png(each)} for i, each in enumerate(pictures) if each is not None]}
 
 
 def gallery(data: dict[str, Any]) -> dict[str, Any]:
@@ -100,7 +101,7 @@ def gallery(data: dict[str, Any]) -> dict[str, Any]:
     wanted = ("with", "without") if data["compare"] else ("without" if data["without"] else "with",)
     seeds = range(data["seed"], data["seed"] + 16)
     shift = {"with": 0, "without": 1000}
-    return {"sheets": {name: [{"seed": seed, "url": wire.picture_url(portrait(seed + shift[name]))} for seed in seeds] for name in wanted}}
+    return {"sheets": {name: [{"seed": seed, "url": to_png(portrait(seed + shift[name]))} for seed in seeds] for name in wanted}}
 
 
 def rubbed(event: gr.EventData) -> dict[str, Any]:
