@@ -214,6 +214,8 @@ class Request:
     attention: False runs the twin without attention.
     pin: absolute query position whose details are wanted (a replay): its step carries `Step.details`.
     watched: False runs without listening: steps carry no attentions.
+    only: of a generator that looks anew at every step (diffusion), the one step that is wanted (a replay): it alone is yielded, with
+    the maps of every kind. state: the `Step.state` of that step, where it is known: the steps before it need not run again.
     """
 
     variant: str
@@ -228,6 +230,8 @@ class Request:
     attention: bool = True
     pin: int | None = None
     watched: bool = True
+    only: int | None = None
+    state: np.ndarray | None = None
 
     @classmethod
     def check(
@@ -377,6 +381,15 @@ class Generator(ABC):
         if made is None:
             raise BadInput(f"{self.card.name} makes no pictures.", f"{self.card.name} 不生成图片。")
         return made
+
+    @classmethod
+    def phrases(cls, folder: Path) -> Mapping[str, Any]:
+        """What a prompt can be put together from by tapping, as JSON types; empty where it is free text. Needs no torch.
+
+        {"groups": [{"name": "object", "title": Words, "phrases": [{"id", "glyph", "en", "zh"}, …]}, …],
+        "templates": {"en": ["{object} on {ground}", …], …}}: each template names the groups that it puts together.
+        """
+        return {}
 
     def forecast(self, request: Request) -> tuple[Words, ...]:
         """Sentences for the visitor before a run begins that takes unusually much: tokens, seconds, megabytes. Mostly none."""

@@ -183,13 +183,36 @@ class Beam:
 
 
 @dataclass(frozen=True)
+class Unknown:
+    """A piece of the prompt that the generator does not know, and known ones that are near to it."""
+
+    text: str
+    offers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where in the picture a word's thing is, found apart from any attention: what a map of that word can be held against.
+
+    positions: of the word on the axis of tokens (keys of a painter, queries of a describer). mask: (S, S) bool.
+    """
+
+    label: str
+    positions: tuple[int, ...]
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
 class Step:
     """What one turn of a generator made.
 
     text: the piece of output text that became whole with this step. prompt: labels of what was read (step 0).
     chosen, candidates: the next token, and those that could have been (most likely first, the chosen one among them).
     beams: the hypotheses after this step, best first, where a beam search runs.
-    picture: (height, width, 3) uint8, what it made. source: likewise, the picture it was given, as the model sees it (step 0).
+    picture: (height, width, 3) uint8, what it made. source: likewise, the picture it was given, as the model sees it (step 0; of a
+    picture that forms from noise every step's).
+    state: what a painter's step began with, float32: it lets that step be repeated alone (`Request.state`); never sent, never stored.
+    unknown: pieces of the prompt that are not known (step 0). regions: where the named things are in the picture (the last step).
     facts: named numbers of this step, as SAGAN's γ. notes: sentences for the visitor.
     stop: why the run ended: "length", "end", "stopped"; empty while it goes on.
     """
@@ -207,6 +230,9 @@ class Step:
     stop: str = ""
     beams: tuple[Beam, ...] = ()
     source: np.ndarray | None = None
+    state: np.ndarray | None = None
+    unknown: tuple[Unknown, ...] = ()
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass
@@ -312,7 +338,7 @@ class Trace:
     def nbytes(self) -> int:
         """Bytes of the arrays that it holds."""
         arrays = (array for s in self.steps for a in s.attentions for array in (a.weights, a.places) if array is not None)
-        pictures = (picture for s in self.steps for picture in (s.picture, s.source) if picture is not None)
+        pictures = (picture for s in self.steps for picture in (s.picture, s.source, s.state) if picture is not None)
         return sum(array.nbytes for array in arrays) + sum(picture.nbytes for picture in pictures)
 
     def save(self, path: Path | str) -> None:
@@ -395,6 +421,8 @@ def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
             "attentions": [attention(each) for each in step.attentions],
             "details": [detail(each) for each in step.details],
             **({} if step.source is None else {"source": keep(step.source)}),
+            **({"unknown": [[each.text, list(each.offers)] for each in step.unknown]} if step.unknown else {}),
+            **({"regions": [[each.label, list(each.positions), keep(each.mask)] for each in step.regions]} if step.regions else {}),
             **({"beams": [[beam.text, beam.score, beam.chosen, beam.ended] for beam in step.beams]} if step.beams else {}),
         }
         for step in trace.steps
@@ -443,6 +471,8 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
             stop=step["stop"],
             beams=tuple(Beam(*each) for each in step.get("beams", ())),
             source=arrays[step["source"]] if "source" in step else None,
+            unknown=tuple(Unknown(text, tuple(offers)) for text, offers in step.get("unknown", ())),
+            regions=tuple(Region(label, tuple(at), arrays[mask]) for label, at, mask in step.get("regions", ())),
         )
         for index, step in enumerate(given)
     ]
