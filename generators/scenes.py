@@ -96,7 +96,11 @@ class Composer:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """From `emoji/` and `emoji_scenes/vocabulary.tsv` of a data folder. Raises BadInput if something is missing."""
-        index, pictures, words = (folder / "emoji" / "emoji64_index.tsv", folder / "emoji" / "emoji64_rgba.npz", folder / "emoji_scenes" / "vocabulary.tsv")
+        index, pictures, words = (
+            folder / "emoji" / "emoji64_index.tsv",
+            folder / "emoji" / "emoji64_rgba.npz",
+            folder / "emoji_scenes" / "vocabulary.tsv",
+        )
         for path in (index, pictures, words):
             if not path.is_file():
                 name = "/".join(path.parts[-2:])
@@ -154,3 +158,10 @@ class Composer:
             away = np.abs(np.asarray(picture, np.int16)[box] - GROUNDS[scene.background]).max(-1)
             silhouettes[box][away > SEEN] = number
         return np.array(picture, np.uint8), silhouettes
+
+
+def halved(pictures: np.ndarray) -> np.ndarray:
+    """(N, S, S, 3) uint8 → (N, S / 2, S / 2, 3) uint8: the mean of each 2×2 pixels, halves rounded up."""
+    count, size, _, colours = pictures.shape
+    sums = pictures.reshape(count, size // 2, 2, size // 2, 2, colours).sum((2, 4), dtype=np.uint16)
+    return ((sums + 2) // 4).astype(np.uint8)
