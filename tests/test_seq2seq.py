@@ -14,11 +14,11 @@ from generators.attention import watch
 from generators.base import BadInput, Request
 from generators.data import Pair
 from generators.edits import Edit
+from generators.searching import LENGTH_POWER, beam_search
 from generators.seq2seq import LONGEST, Run, prompt
 from generators.seq2seq import train as train_module
 from generators.seq2seq.corpus import Corpus, collate, corpus_of, learn_languages, rows_of
 from generators.seq2seq.model import AdditiveScores, BiGRU, EncoderDecoder, GRUGates
-from generators.seq2seq.search import LENGTH_POWER, beam_search
 from generators.seq2seq.tokens import START, UNKNOWN, Languages, Reader, Symbols, decode
 from generators.tokens import END, SPECIALS, Pieces
 from generators.training import IGNORED, read_json, read_weights
@@ -196,7 +196,7 @@ def test_a_wide_beam_finds_what_trying_everything_finds():
     model = small(seed=4)
     source = model.read(ids(1, 5))
     table = never(12, 10, 11)
-    best, history = beam_search(model, source, beams=64, longest=4, never=table)
+    best, history = beam_search(model, source, start=START, beams=64, longest=4, never=table)
     everything = every_target(model, source, table, 4)
     winner = max(everything, key=everything.__getitem__)
     assert best[0].tokens == winner
@@ -207,11 +207,11 @@ def test_a_wide_beam_finds_what_trying_everything_finds():
 def test_one_beam_is_greedy_and_a_batch_is_like_each_alone():
     model, table = small(seed=5), never(12)
     source = model.read(ids(4, 6))
-    together = beam_search(model, source, beams=3, longest=6, never=table)[0]
-    greedy = beam_search(model, source, beams=1, longest=6, never=table)[0]
+    together = beam_search(model, source, start=START, beams=3, longest=6, never=table)[0]
+    greedy = beam_search(model, source, start=START, beams=1, longest=6, never=table)[0]
     for row in range(4):
         alone = source.repeat(torch.tensor([row]))
-        found = beam_search(model, alone, beams=3, longest=6, never=table)[0][0]
+        found = beam_search(model, alone, start=START, beams=3, longest=6, never=table)[0][0]
         assert found.tokens == together[row].tokens and found.score == pytest.approx(together[row].score, abs=1e-4)
         token, state, path = START, alone.start, []
         while len(path) < 6 and token != END:
@@ -225,9 +225,11 @@ def test_the_search_keeps_to_forced_tokens_and_refuses_others():
     model, table = small(seed=6), never(12)
     source = model.read(ids(1, 5))
     forced = (FIRST + 3, FIRST + 1)
-    assert beam_search(model, source, beams=4, longest=5, never=table, forced=forced)[0][0].tokens[:2] == forced
-    free = beam_search(model, source, beams=4, longest=5, never=table)[0][0].tokens
-    other = beam_search(model, source, beams=4, longest=5, never=table, refused=lambda written, token: token == free[0])[0][0].tokens
+    assert beam_search(model, source, start=START, beams=4, longest=5, never=table, forced=forced)[0][0].tokens[:2] == forced
+    free = beam_search(model, source, start=START, beams=4, longest=5, never=table)[0][0].tokens
+    other = beam_search(model, source, start=START, beams=4, longest=5, never=table, refused=lambda written, token: token == free[0])[0][
+        0
+    ].tokens
     assert free[0] not in other
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from generators.attention import Heard
+    from generators.searching import Hypothesis
     from generators.seq2seq.model import EncoderDecoder, Source
-    from generators.seq2seq.search import Hypothesis
     from generators.seq2seq.tokens import Languages
 
 LONGEST = 100  # tokens of a run, whatever the settings say
@@ -166,12 +166,13 @@ class _Course:
         import torch
 
         from generators.attention import watch
-        from generators.seq2seq.search import beam_search
-        from generators.seq2seq.tokens import decode
+        from generators.searching import beam_search
+        from generators.seq2seq.tokens import START, decode
 
         best, history = beam_search(
             self.model,
             source,
+            start=START,
             beams=int(self.request.settings["beams"]),
             longest=room,
             never=torch.from_numpy(np.stack([self.run.never_first, self.run.never])),

@@ -21,12 +21,12 @@ from generators import learning, training
 from generators.data import Pair, read_pairs_file
 from generators.metrics import bits_per_char, bleu, item_error, share_wrong
 from generators.recording import record
+from generators.searching import beam_search
 from generators.seq2seq import LONGEST, Run
 from generators.seq2seq.card import EXAMPLES
 from generators.seq2seq.corpus import Corpus, Row, collate, corpus_of, learn_languages, read_pairs, rows_of
 from generators.seq2seq.model import EncoderDecoder
-from generators.seq2seq.search import beam_search
-from generators.seq2seq.tokens import Languages, decode
+from generators.seq2seq.tokens import START, Languages, decode
 from generators.training import IGNORED, DenseLoss, adamw, write_card, write_json
 
 ASSETS = learning.ROOT / "assets" / "seq2seq"
@@ -220,7 +220,7 @@ def translate(run: Run, model: EncoderDecoder, sources: Sequence[str], beams: in
         with torch.inference_mode():
             source = model.read(tokens, mask)
         longest = min(LONGEST, 2 * tokens.shape[1] + 10)
-        for index, found in zip(part, beam_search(model, source, beams=beams, longest=longest, never=never)[0], strict=True):
+        for index, found in zip(part, beam_search(model, source, start=START, beams=beams, longest=longest, never=never)[0], strict=True):
             written[index] = decode(run.languages.target, found.tokens)
     return written
 

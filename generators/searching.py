@@ -1,6 +1,6 @@
 """Beam search: the likeliest target that a few hypotheses at a time can find.
 
-Letters: B sources, W beams of each, N vocabulary, S units of the writer.
+Letters: B sources, W beams of each, N vocabulary, S numbers of the writer's state.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
 
-from generators.seq2seq.model import EncoderDecoder, Source
-from generators.seq2seq.tokens import START
 from generators.tokens import END
 
 LENGTH_POWER = 0.6
@@ -32,11 +31,34 @@ class Hypothesis:
         return self.tokens[-1:] == (END,)
 
 
+class Source(Protocol):
+    """What was read, ready to be looked at."""
+
+    @property
+    def start(self) -> Tensor:
+        """(B, S) the writer's first state."""
+
+    def repeat(self, rows: Tensor) -> Self:
+        """The same with its batch rows taken in that order."""
+
+
+Read = TypeVar("Read", bound=Source)
+Reading = TypeVar("Reading", bound=Source, contravariant=True)
+
+
+class Writer(Protocol[Reading]):
+    """What writes a target."""
+
+    def step(self, token: Tensor, state: Tensor, source: Reading) -> tuple[Tensor, Tensor]:
+        """Logits (B, N) of the next token, and the state (B, S) that made them. token: (B,)."""
+
+
 @torch.inference_mode()
 def beam_search(
-    model: EncoderDecoder,
-    source: Source,
+    model: Writer[Read],
+    source: Read,
     *,
+    start: int,
     beams: int,
     longest: int,
     never: Tensor,
@@ -46,14 +68,14 @@ def beam_search(
 ) -> tuple[list[Hypothesis], list[list[Hypothesis]]]:
     """(the best hypothesis of each source, all hypotheses of the first source after each step, best first).
 
-    never: (2, N) −inf for tokens that are not written as the first, and later. forced: tokens that every hypothesis begins with.
-    refused: whether a token must not follow these. listen: what each step is computed inside. One beam is greedy search. Ended
-    hypotheses stay and compete.
+    start: the token that is read before any is written. never: (2, N) −inf for tokens that are not written as the first, and later.
+    forced: tokens that every hypothesis begins with. refused: whether a token must not follow these. listen: what each step is computed
+    inside. One beam is greedy search. Ended hypotheses stay and compete.
     """
     count, names = source.start.shape[0], never.shape[1]
     source = source.repeat(torch.arange(count).repeat_interleave(beams))
     state = source.start
-    token = torch.full((count * beams,), START)
+    token = torch.full((count * beams,), start)
     score = torch.full((count, beams), -torch.inf)
     score[:, 0] = 0
     ended = torch.zeros(count, beams, dtype=torch.bool)
