@@ -10,11 +10,13 @@ nothing. In an encoder–decoder, a cross row belongs to the word it chose: quer
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from lzma import LZMAError
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
+from zipfile import ZIP_LZMA, BadZipFile, ZipFile
 
 import numpy as np
 
@@ -25,7 +27,7 @@ Words = Mapping[str, str]
 
 LIVE_TOLERANCE = 1e-4
 STORED_TOLERANCE = 1e-2  # float16 rows
-FORMAT = 1
+FORMAT = 2
 FEW = 64  # rows
 
 
@@ -353,11 +355,14 @@ class Trace:
 
 def save_series(path: Path | str, traces: Mapping[int, Trace]) -> None:
     """Write several traces as one .npz, by number: as one example while its model learned, by training step."""
-    arrays: dict[str, np.ndarray] = {}
-    meta = {"format": FORMAT, "traces": [[number, _pack(trace, arrays)] for number, trace in traces.items()]}
-    arrays["meta"] = np.frombuffer(json.dumps(meta, ensure_ascii=False).encode(), np.uint8)
+    joined = _Joined()
+    meta = {"format": FORMAT, "traces": [[number, _pack(trace, joined)] for number, trace in traces.items()]}
+    written = json.dumps(meta, ensure_ascii=False).encode()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+    with ZipFile(path, "w", ZIP_LZMA) as archive:  # maps take a sixth less than deflated, which is all that numpy writes
+        for name, array in {"meta": np.frombuffer(written, np.uint8), **joined.arrays()}.items():
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def load_series(path: Path | str) -> dict[int, Trace]:
@@ -366,26 +371,54 @@ def load_series(path: Path | str) -> dict[int, Trace]:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:  # numpy leaves a broken file open
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays["meta"].tobytes())
-        if meta["format"] != FORMAT:
-            raise TraceError(f"{Path(path).name} has format {meta['format']}, this program reads {FORMAT}")
+        if not 1 <= meta["format"] <= FORMAT:
+            raise TraceError(f"{Path(path).name} has format {meta['format']}, this program reads 1 to {FORMAT}")
         return {number: _unpack(packed, arrays) for number, packed in meta["traces"]}
-    except (OSError, KeyError, IndexError, TypeError, ValueError, EOFError, BadZipFile) as error:
+    except (OSError, KeyError, IndexError, TypeError, ValueError, EOFError, BadZipFile, LZMAError) as error:
         if isinstance(error, TraceError):
             raise
         raise TraceError(f"{Path(path).name} is not a stored run") from error
 
 
+Place = list[Any]
+"""Where an array lies in a file: the name of its type, the place of its first number among all of that type, its shape."""
+
+
+class _Joined:
+    """The arrays of a file, all of a type in one: a run of text has thousands of small ones, and each would bring a header."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = {}
+        self._sizes: dict[str, int] = {}
+
+    def add(self, array: np.ndarray, kind: Any = None) -> Place:
+        """kind: the type to keep it as; None: as it is."""
+        part = array if kind is None else array.astype(kind)
+        name = part.dtype.name
+        self._parts.setdefault(name, []).append(part.ravel())
+        first = self._sizes.get(name, 0)
+        self._sizes[name] = first + part.size
+        return [name, first, *part.shape]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """By the name of their type, each (N,)."""
+        return {name: np.concatenate(parts) for name, parts in self._parts.items()}
+
+
+def _at(place: Place | str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The array that lies there; format 1 gave each a name."""
+    if isinstance(place, str):
+        return arrays[place]
+    name, first, *shape = place
+    return arrays[name][first : first + math.prod(shape)].reshape(shape)
+
+
 _DETAIL_ARRAYS = ("query", "key", "value", "scores", "weights", "context", "direction")
 
 
-def _pack(trace: Trace, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The trace as JSON types; its arrays are added to `arrays` and named."""
-    tokens = trace.tokens
-
-    def keep(array: np.ndarray, kind: Any = None) -> str:
-        name = f"a{len(arrays)}"
-        arrays[name] = array if kind is None else array.astype(kind)
-        return name
+def _pack(trace: Trace, joined: _Joined) -> dict[str, Any]:
+    """The trace as JSON types; its arrays are added to `joined`, and their places told."""
+    tokens, keep = trace.tokens, joined.add
 
     def axis(given: Axis) -> Any:
         """Token keys are the sequence so far: where that holds, only their number is kept."""
@@ -443,17 +476,17 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
         return Attention(
             kind=a["kind"],
             layer=a["layer"],
-            weights=arrays[a["weights"]].astype(np.float32),
+            weights=_at(a["weights"], arrays).astype(np.float32),
             query=read_axis(a["query"]),
             key=Tokens(tokens[: a["key"]]) if isinstance(a["key"], int) else read_axis(a["key"]),
             first_query=a["first_query"],
-            used=None if a["used"] is None else arrays[a["used"]],
+            used=None if a["used"] is None else _at(a["used"], arrays),
             tolerance=STORED_TOLERANCE,
-            places=arrays[a["places"]] if "places" in a else None,
+            places=_at(a["places"], arrays) if "places" in a else None,
         )
 
     def detail(d: Mapping[str, Any]) -> Detail:
-        parts: dict[str, Any] = {part: arrays[d[part]].astype(np.float32) if part in d else None for part in _DETAIL_ARRAYS}
+        parts: dict[str, Any] = {part: _at(d[part], arrays).astype(np.float32) if part in d else None for part in _DETAIL_ARRAYS}
         return Detail(kind=d["kind"], layer=d["layer"], query_index=d["query_index"], **parts)
 
     steps = [
@@ -464,15 +497,15 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
             prompt=tuple(step["prompt"]),
             chosen=Choice(*step["chosen"]) if step["chosen"] else None,
             candidates=tuple(Choice(*each) for each in step["candidates"]),
-            picture=None if step["picture"] is None else arrays[step["picture"]],
+            picture=None if step["picture"] is None else _at(step["picture"], arrays),
             facts=step["facts"],
             notes=tuple(step["notes"]),
             details=tuple(detail(each) for each in step["details"]),
             stop=step["stop"],
             beams=tuple(Beam(*each) for each in step.get("beams", ())),
-            source=arrays[step["source"]] if "source" in step else None,
+            source=_at(step["source"], arrays) if "source" in step else None,
             unknown=tuple(Unknown(text, tuple(offers)) for text, offers in step.get("unknown", ())),
-            regions=tuple(Region(label, tuple(at), arrays[mask]) for label, at, mask in step.get("regions", ())),
+            regions=tuple(Region(label, tuple(at), _at(mask, arrays)) for label, at, mask in step.get("regions", ())),
         )
         for index, step in enumerate(given)
     ]
