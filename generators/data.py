@@ -243,6 +243,7 @@ def read_scenes(folder: Path) -> Scenes:
         with np.load(path, allow_pickle=False) as archive:
             images, silhouettes = archive["images"], archive["silhouettes"]
     except (OSError, KeyError, ValueError, BadZipFile):
-        raise BadInput(f"The data folder has no readable emoji_scenes/{path.name}.", f"数据文件夹里没有可读的 emoji_scenes/{path.name}。") from None
+        name = f"emoji_scenes/{path.name}"
+        raise BadInput(f"The data folder has no readable {name}.", f"数据文件夹里没有可读的 {name}。") from None
     words = tuple(tuple(word for word, *_ in row["boxes"]) for row in rows)
     return Scenes(images, silhouettes, tuple(row["caption"] for row in rows), tuple(row["style"] for row in rows), words)
