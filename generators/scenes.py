@@ -4,7 +4,7 @@
     scene = composer.compose(dice)            what is where, and how it is said in English and Chinese
     composer.paint(scene)                     the picture, and which object stands at each pixel
 
-Captions follow the grammar of the reference scenes (`data.read_scenes`). Pairs of objects whose checksum says so are never composed:
+Captions follow the grammar of the reference scenes (`read_scenes`). Pairs of objects whose checksum says so are never composed:
 what a model paints of them it cannot have learned by heart.
 
 Letters: S pixels a side.
@@ -13,11 +13,13 @@ Letters: S pixels a side.
 from __future__ import annotations
 
 import csv
+import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, NamedTuple, Self
+from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image
@@ -155,13 +157,46 @@ class Composer:
             sprite = Image.fromarray(self.sprites[scene.style][place.word]).resize((place.size, place.size), Image.Resampling.LANCZOS)
             picture.paste(sprite, (place.x, place.y), sprite)
             box = np.s_[place.y : place.y + place.size, place.x : place.x + place.size]
-            away = np.abs(np.asarray(picture, np.int16)[box] - GROUNDS[scene.background]).max(-1)
-            silhouettes[box][away > SEEN] = number
+            away = np.abs(np.asarray(picture, np.int16)[box] - GROUNDS[scene.background]) > SEEN
+            silhouettes[box][away[..., 0] | away[..., 1] | away[..., 2]] = number
         return np.array(picture, np.uint8), silhouettes
+
+
+class Reference(NamedTuple):
+    """Scenes that were composed and kept. pictures: (N, SIZE, SIZE, 3) uint8. silhouettes: (N, SIZE, SIZE) uint8, as `paint` gives them."""
+
+    scenes: tuple[Scene, ...]
+    pictures: np.ndarray
+    silhouettes: np.ndarray
+
+
+def read_scenes(folder: Path) -> Reference:
+    """`emoji_scenes/` of a data folder. Raises BadInput if it is missing or not what it should be."""
+    try:
+        rows = [json.loads(line) for line in (folder / "emoji_scenes" / "scenes64.jsonl").read_text(encoding="utf-8").splitlines()]
+        with np.load(folder / "emoji_scenes" / "scenes64.npz", allow_pickle=False) as archive:
+            pictures, silhouettes = archive["images"], archive["silhouettes"]
+        scenes = tuple(map(_scene, rows))
+        if pictures.shape != (len(rows), SIZE, SIZE, 3) or silhouettes.shape != pictures.shape[:3]:
+            raise ValueError("pictures and rows differ")
+        for scene, row, silhouette in zip(scenes, rows, silhouettes):
+            if scene.objects[0].word != row["boxes"][0][0]:  # kept from left to right, or from above
+                silhouette[silhouette > 0] = 3 - silhouette[silhouette > 0]
+    except (OSError, BadZipFile, ValueError, KeyError, TypeError):
+        raise BadInput("The data folder has no readable emoji_scenes.", "数据文件夹里没有可读的 emoji_scenes。") from None
+    return Reference(scenes, pictures, silhouettes)
+
+
+def _scene(row: Mapping[str, Any]) -> Scene:
+    """A line of `scenes64.jsonl`; its objects in the order of the caption."""
+    places = tuple(Place(*box) for box in row["boxes"])
+    relation = next((each for each in RELATIONS if f" {each} " in row["caption"]), None)
+    scene = Scene(row["background"], row["style"], places, relation)
+    return scene if scene.caption() == row["caption"] else Scene(row["background"], row["style"], places[::-1], relation)
 
 
 def halved(pictures: np.ndarray) -> np.ndarray:
     """(N, S, S, 3) uint8 → (N, S / 2, S / 2, 3) uint8: the mean of each 2×2 pixels, halves rounded up."""
-    count, size, _, colours = pictures.shape
-    sums = pictures.reshape(count, size // 2, 2, size // 2, 2, colours).sum((2, 4), dtype=np.uint16)
-    return ((sums + 2) // 4).astype(np.uint8)
+    wide = pictures.astype(np.uint16)
+    rows = wide[:, ::2] + wide[:, 1::2]
+    return ((rows[:, :, ::2] + rows[:, :, 1::2] + 2) // 4).astype(np.uint8)
