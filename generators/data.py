@@ -221,29 +221,3 @@ def split_pictures(images: np.ndarray, share: float) -> np.ndarray:
     """(M,) bool: about that share of the pictures, chosen by their content, so that the same picture always falls on the same side."""
     numbers = [int.from_bytes(hashlib.sha256(image.tobytes()).digest()[:4], "big") / 2**32 for image in images]
     return np.array([number < share for number in numbers], bool)
-
-
-@dataclass(frozen=True)
-class Scenes:
-    """Reference scenes. images: (M, S, S, 3) uint8. silhouettes: (M, S, S) uint8, 0 the ground, i the i-th object. words: the objects."""
-
-    images: np.ndarray
-    silhouettes: np.ndarray
-    captions: tuple[str, ...]
-    styles: tuple[str, ...]
-    words: tuple[tuple[str, ...], ...]
-
-
-def read_scenes(folder: Path) -> Scenes:
-    """`emoji_scenes/scenes64.npz` and `emoji_scenes/scenes64.jsonl`."""
-    with _opened(folder / "emoji_scenes" / "scenes64.jsonl") as file:
-        rows = [json.loads(line) for line in file if line.strip()]
-    path = folder / "emoji_scenes" / "scenes64.npz"
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images, silhouettes = archive["images"], archive["silhouettes"]
-    except (OSError, KeyError, ValueError, BadZipFile):
-        name = f"emoji_scenes/{path.name}"
-        raise BadInput(f"The data folder has no readable {name}.", f"数据文件夹里没有可读的 {name}。") from None
-    words = tuple(tuple(word for word, *_ in row["boxes"]) for row in rows)
-    return Scenes(images, silhouettes, tuple(row["caption"] for row in rows), tuple(row["style"] for row in rows), words)
