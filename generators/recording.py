@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from generators.base import Card, Pin, Request
-from generators.trace import Tokens, Trace, save_series
+from generators.trace import Axis, Tokens, Trace, save_series
 from generators.training import read_weights, snapshot_steps
 
 LEARNING_STEPS = 11  # training steps at which the first example is shown, at most
@@ -65,12 +65,13 @@ def first_pinned(trace: Trace, pin: Pin) -> int:
 
 
 def telling(trace: Trace, pin: Pin) -> int:
-    """The row that chose a token and looks most at one word, under the pin's head; where rows look back, at one further back."""
+    """The row that chose a token and looks most at one word or cell, under the pin's head; where rows look back, at one further back."""
     weights = trace.map(pin.kind, pin.layer)  # (H, Q, K)
     rows = weights.mean(0) if pin.head is None else weights[pin.head]
     looked_at = _keys(trace, pin)
     rows = rows[:, : len(looked_at)].copy()
-    rows[:, [not _is_word(label) for label in looked_at]] = 0
+    if isinstance(looked_at, Tokens):
+        rows[:, [not _is_word(label) for label in looked_at.labels]] = 0
     if pin.kind == "self":
         rows = np.tril(rows, -FAR)
     chosen, first = _chosen(trace, pin)
@@ -98,12 +99,10 @@ def _chosen(trace: Trace, pin: Pin) -> tuple[tuple[str, ...], int]:
     return trace.tokens[prompt:], prompt - 1 if pin.kind == "self" else 0
 
 
-def _keys(trace: Trace, pin: Pin) -> tuple[str, ...]:
-    """Labels of the keys of the pin's map."""
+def _keys(trace: Trace, pin: Pin) -> Axis:
+    """The keys of the pin's map."""
     axes = (each.key for step in reversed(trace.steps) for each in step.attentions if (each.kind, each.layer) == (pin.kind, pin.layer))
-    key = next(axes)
-    assert isinstance(key, Tokens)
-    return key.labels
+    return next(axes)
 
 
 def _is_word(label: str) -> bool:
