@@ -24,6 +24,7 @@ from generators.writing import Writer
 
 FORM_BITS = 2.0  # the form of a poem is one of four, and given to the model: charged as any of four
 WRITTEN = 200  # poems that are judged
+QUATRAINS = "bits_per_char_tang_quatrains"
 SAMPLES = {
     False: "Once upon a time there lived a poor woodcutter, who had two children. The boy was called Hansel, and the girl Grettel.",
     True: "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。",
@@ -80,7 +81,7 @@ class Scorer:
         poems = [poem for name in POEMS for poem in read_poems(data, name)[:limit]]
         found = {"bits_per_char": self.compared(lambda predict: self.verse_bits(predict, poems), len(poems))}
         if some := quatrains(data, limit):
-            found["bits_per_char_tang_quatrains"] = self.compared(lambda predict: self.verse_bits(predict, some), len(some))
+            found[QUATRAINS] = self.compared(lambda predict: self.verse_bits(predict, some), len(some))
         count = min(WRITTEN, limit or WRITTEN)
         share = [self._share_well_formed(count, each) if self.run.has(each) else None for each in (True, False)]
         return found | {"well_formed": {"with": share[0], "without": share[1], "unit": "share", "better": "higher", "n": count}}

@@ -16,7 +16,8 @@ from generators.lstm import Run
 from generators.lstm import train as train_module
 from generators.lstm.model import AttentionModel, CausalAttention
 from generators.lstm.train import Plan, Recipe, test_attention_model, train, train_attention_model
-from generators.training import IGNORED, Clock, DenseLoss, read_json, read_weights
+from generators.scoring import QUATRAINS
+from generators.training import IGNORED, Clock, DenseLoss, read_json, read_weights, write_json, write_weights
 
 TALE = "Once upon a time there was a cat, who ate a mouse.\nThe mouse said: “Thank you.”\n"
 
@@ -264,14 +265,26 @@ def test_every_row_is_scored_with_and_without_attention(folder):
     tales = train_module.evaluate("tales_en", data=folder)
     assert tales.keys() == {"bits_per_char"} and tales["bits_per_char"]["n"] == 1
     poems = train_module.evaluate("poems_zh", data=folder)
-    quatrains = "bits_per_char_tang_quatrains"
-    assert poems.keys() == {"bits_per_char", quatrains, "well_formed"}
-    assert poems["bits_per_char"]["n"] == 3 and poems["bits_per_char_tang_quatrains"]["n"] == 2
-    assert len(poems["bits_per_char_tang_quatrains"]["with_seeds"]) == len(poems["bits_per_char_tang_quatrains"]["without_seeds"]) == 3
+    assert poems.keys() == {"bits_per_char", QUATRAINS, "well_formed"}
+    assert poems["bits_per_char"]["n"] == 3 and poems[QUATRAINS]["n"] == 2
     assert poems["well_formed"]["with"] >= 0.95 and poems["well_formed"]["n"] == 200
     for row in (*tales.values(), *poems.values()):
         assert row.keys() >= {"with", "without", "unit", "better", "n"} and 0 < row["with"] < 12 and 0 < row["without"] < 12
     assert train_module.evaluate("poems_zh", data=folder, limit=1)["bits_per_char"]["n"] == 2
+
+
+def test_small_models_of_a_seed_study_are_scored_too(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_module, "STUDIED", tmp_path / "seeds")
+    assert "with_seeds" not in train_module.evaluate("poems_zh", data=folder, limit=1)[QUATRAINS]
+    config = {"vocab_size": len(generators.load("lstm", "poems_zh").vocabulary.pieces), "embedding_dim": 8, "lstm_units": 8}
+    write_json(tmp_path / "seeds" / "config.json", {"model": config | {"attention_heads": 2}})
+    for file, attention in (("weights", True), ("without", False)):
+        for seed in range(3):
+            state = AttentionModel(**config, attention_heads=2, attention=attention).state_dict()
+            write_weights(tmp_path / "seeds" / f"{file}-{seed}.safetensors", state)
+    found = train_module.evaluate("poems_zh", data=folder, limit=1)[QUATRAINS]
+    for side in ("with", "without"):
+        assert len(set(found[f"{side}_seeds"])) == 3 and all(8 < each < 20 for each in found[f"{side}_seeds"])
 
 
 def test_bits_are_all_nats_by_all_characters(folder):

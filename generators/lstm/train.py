@@ -21,10 +21,11 @@ from generators.lstm import Run
 from generators.lstm.card import EXAMPLES
 from generators.lstm.model import AttentionModel
 from generators.recording import record
-from generators.scoring import Scorer, quatrains
+from generators.scoring import QUATRAINS, Scorer, quatrains
 from generators.training import Clock, DenseLoss, adamw, read_json, read_weights, say, write_card, write_json, write_weights
 
 ASSETS = learning.ROOT / "assets" / "lstm"
+STUDIED = learning.ROOT / "runs" / "lstm" / "seeds"
 
 
 @dataclass(frozen=True)
@@ -139,19 +140,22 @@ SEEDS = (0, 1, 2)
 
 
 def study_seeds(data: Path, out: Path = ASSETS / "poems_zh") -> None:
-    """Three small models with and three without attention on the Tang poems, for the spread that chance makes; into `out`/seeds."""
+    """Three small models with and three without attention on the Tang poems, for the spread that chance makes; into STUDIED.
+
+    They do not ship: their figures, which `write_metrics` takes then, stay in the card of `out`.
+    """
     vocabulary = tokens.load(out)
     corpus = corpus_of("tang", data, None, vocabulary)
-    plans = {each: Plan(STUDY, corpus, vocabulary, out / "seeds", each, steps=STUDY_STEPS) for each in (True, False)}
+    plans = {each: Plan(STUDY, corpus, vocabulary, STUDIED, each, steps=STUDY_STEPS) for each in (True, False)}
     rates = {each: plan.choose_rate() for each, plan in plans.items()}
     for seed in SEEDS:
         for attention in (True, False):
             plan = replace(plans[attention], seed=seed)
             model = plan.new_model()
             train_attention_model(plan, model, clock=Clock(steps=STUDY_STEPS), rate=rates[attention])
-            write_weights(out / "seeds" / f"{plan.files[attention]}-{seed}.safetensors", model.state_dict(), bits=plan.bits)
+            write_weights(STUDIED / f"{plan.files[attention]}-{seed}.safetensors", model.state_dict(), bits=plan.bits)
             say(f"seed {seed}, {plan.files[attention]}: validation {plan.validate(model, 1000):.4f}")
-    write_json(out / "seeds" / "config.json", {"model": plans[True].config})
+    write_json(STUDIED / "config.json", {"model": plans[True].config})
     write_card(out, seed_study={"steps": STUDY_STEPS, "rates": [rates[True], rates[False]], "seeds": list(SEEDS), "data": "Tang poems"})
 
 
@@ -164,18 +168,18 @@ test.__test__ = False  # type: ignore[attr-defined]
 
 
 def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """The figures of `generators.scoring` on held-out data, with and without; for poems also over the models of the seed study."""
+    """The figures of `generators.scoring` on held-out data, with and without; for poems also over the models of `study_seeds`, if there."""
     scorer = _scorer(variant)
     found = scorer.evaluate(data, limit)
-    if "bits_per_char_tang_quatrains" in found:
-        folder = generators.folders("lstm")[scorer.variant]
-        found["bits_per_char_tang_quatrains"] |= _seeds(scorer, folder, quatrains(data, limit))
+    if QUATRAINS in found:
+        found[QUATRAINS] |= _seeds(scorer, quatrains(data, limit))
     return found
 
 
 def write_metrics(variant: str, data: Path) -> None:
-    """Write what `evaluate` finds on held-out data into the variant's card."""
-    write_card(ASSETS / variant, metrics=evaluate(variant, data=data))
+    """Write what `evaluate` finds on held-out data into the variant's card; figures of the seed study stay where it is not there."""
+    known = read_json(ASSETS / variant / "card.json").get("metrics", {})
+    write_card(ASSETS / variant, metrics={name: known.get(name, {}) | row for name, row in evaluate(variant, data=data).items()})
 
 
 def _scorer(variant: str | None) -> Scorer:
@@ -185,16 +189,16 @@ def _scorer(variant: str | None) -> Scorer:
     return Scorer(run, variant, lambda attention: _logits_of(run.model(attention)))
 
 
-def _seeds(scorer: Scorer, folder: Path, poems: Sequence[Document]) -> dict[str, list[float]]:
+def _seeds(scorer: Scorer, poems: Sequence[Document]) -> dict[str, list[float]]:
     """The same figure of the small models of the seed study, where they are."""
-    if not (folder / "seeds" / "config.json").is_file():
+    if not (STUDIED / "config.json").is_file():
         return {}
-    config = read_json(folder / "seeds" / "config.json")["model"]
+    config = read_json(STUDIED / "config.json")["model"]
     figures: dict[str, list[float]] = {}
     for name, attention in (("with", True), ("without", False)):
         model = AttentionModel(**config, attention=attention)
         figures[f"{name}_seeds"] = []
-        for path in sorted((folder / "seeds").glob(f"{'weights' if attention else 'without'}-*.safetensors")):
+        for path in sorted(STUDIED.glob(f"{Plan.files[attention]}-*.safetensors")):
             model.load_state_dict(read_weights(path))
             figures[f"{name}_seeds"].append(scorer.verse_bits(_logits_of(model.eval()), poems))
     return figures
