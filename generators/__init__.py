@@ -23,9 +23,9 @@ ASSETS = HERE.parent / "assets"
 
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
-    """Folders with an `__init__.py`, text generators first."""
+    """Folders with an `__init__.py`: those that write from a text, then the others, each group by the alphabet."""
     folders = [each.parent.name for each in HERE.glob("*/__init__.py")]
-    return tuple(sorted(folders, key=lambda name: (find(name).card.produces != "text", name)))
+    return tuple(sorted(folders, key=lambda name: (not find(name).card.writes, name)))
 
 
 def find(name: str) -> type[Generator]:

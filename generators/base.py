@@ -163,6 +163,11 @@ class Card:
     def default(self) -> str:
         return self.variants[0].name
 
+    @property
+    def writes(self) -> bool:
+        """Whether it goes on from a text with a text."""
+        return self.produces == "text" and "text" in self.accepts
+
     def variant(self, name: str | None) -> Variant:
         """By name; the default for None. Raises BadInput."""
         for variant in self.variants:

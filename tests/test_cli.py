@@ -12,7 +12,7 @@ from generators.__main__ import main
 from generators.base import read_seed
 from generators.trace import Trace
 
-TEXT = next(name for name in generators.names() if generators.find(name).card.produces == "text")
+TEXT = next(name for name in generators.names() if generators.find(name).card.writes)
 PICTURE = next(card.name for card in generators.cards() if card.produces == "picture" and "seed" in card.accepts)
 TAKER = next(card.name for card in generators.cards() if any(variant.grid for variant in card.variants))
 

@@ -29,7 +29,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from generators import card, folders
 from generators.base import BadInput
+from generators.data import CREDITS
+from generators.diffusion import sampler
+from generators.diffusion.figures import evaluate as evaluate
 from generators.diffusion.model import EMPTY, Config, Network
+from generators.diffusion.stored import record
 from generators.lexicon import Lexicon
 from generators.pictures import as_picture, to_signed, write_sheet
 from generators.scenes import STYLES, Composer, Scene, halved
@@ -173,7 +177,8 @@ def train(
     }
     write_card(out, **{"training" if attention else "training_without": facts})
     if attention:
-        write_card(out, parameters=parameters)
+        write_card(out, parameters=parameters, data=CREDITS.get(variant, {}))
+        record(out, work / "snapshots")
     say(f"wrote {out.name}/{file}.safetensors after {done} steps")
 
 
@@ -314,16 +319,11 @@ def parted(network: Network) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
 @torch.inference_mode()
 def painted(network: Network, batch: Batch, count: int = SHEET, steps: int = 12, guidance: float = 2.5) -> np.ndarray:
     """The first prompts of a batch, painted. Returns (count, S, S, 3) uint8."""
-    where = network.gain.device
+    where, size = network.gain.device, network.config.size
     ids, style = batch.ids[:count].to(where), batch.style[:count].to(where)
-    x = torch.randn((len(ids), 3, network.config.size, network.config.size), generator=torch.Generator().manual_seed(0)).to(where)
-    both = network.read(torch.cat([ids, torch.zeros_like(ids)]), style.repeat(2))
-    for step in range(steps):
-        t = step / steps
-        with autocast(where):
-            told, untold = network(x.repeat(2, 1, 1, 1), x.new_full((2 * len(x),), t), both).float().chunk(2)
-        x = x + (untold + guidance * (told - untold) - x) / (1 - t) / steps
-    return as_picture(x)
+    noise = torch.randn((len(ids), 3, size, size), generator=torch.Generator().manual_seed(0)).to(where)
+    with autocast(where):
+        return as_picture(sampler.paint(network, ids, style, noise, steps, guidance))
 
 
 def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
