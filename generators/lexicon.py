@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from generators.base import BadInput, NotReady
-from generators.scenes import GROUNDS, GROUNDS_ZH, RELATIONS_ZH, Relation
+from generators.scenes import GROUNDS, GROUNDS_ZH, RELATIONS_ZH, Relation, Scene
 
 Kind = Literal["object", "ground", "relation", "function", "unknown"]
 NEAR = 0.6  # similarity from which on a known word is offered for an unknown one
@@ -213,14 +213,13 @@ class Lexicon:
     def nearest(self, text: str, n: int = 3) -> tuple[str, ...]:
         """At most n known words to offer for an unknown one, in its language: those it brings to mind, then those spelt alike."""
         plain, chinese = _plain(text), _is_chinese(text)
-        likeness: dict[str, float] = {}
+        spelt: dict[str, float] = {}  # how much alike
         for phrase, name in self._ids.items():
             if self.words[name].kind in ("object", "ground") and _is_chinese(phrase) == chinese:
-                likeness[name] = max(likeness.get(name, 0.0), SequenceMatcher(None, plain, phrase).ratio())
-        for word in self.words.values():
-            if {plain, plain.removesuffix("s")} & set(word.near):
-                likeness[word.id] = 1 + likeness.get(word.id, 0.0)
-        best = sorted((name for name in likeness if likeness[name] >= NEAR), key=lambda name: -likeness[name])[:n]
+                ratio = SequenceMatcher(None, plain, phrase).ratio()
+                spelt[name] = max(spelt.get(name, 0.0), ratio if ratio >= NEAR else 0.0)
+        brought = {word.id for word in self.words.values() if {plain, plain.removesuffix("s")} & set(word.near)}
+        best = sorted((name for name in spelt if spelt[name] or name in brought), key=lambda name: (name not in brought, -spelt[name]))[:n]
         return tuple(self.words[name].zh if chinese else self.words[name].en for name in best)
 
     def meaning(self, text: str) -> Meaning:
@@ -242,6 +241,14 @@ def normal(first: str, relation: Relation, second: str, ground: str | None) -> M
     if relation in ("to the right of", "below"):
         return Meaning((second, first), "to the left of" if relation == "to the right of" else "above", ground)
     return Meaning((first, second), relation, ground)
+
+
+def meant(scene: Scene) -> Meaning:
+    """What a composed scene shows."""
+    words = tuple(place.word for place in scene.objects)
+    return (
+        Meaning(words, None, scene.background) if scene.relation is None else normal(words[0], scene.relation, words[1], scene.background)
+    )
 
 
 def _object(row: Mapping[str, str], near: Sequence[str]) -> Word:

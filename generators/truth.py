@@ -103,7 +103,7 @@ def enlarged(maps: np.ndarray, side: int) -> np.ndarray:
 def pointing(weights: np.ndarray, masks: np.ndarray) -> np.ndarray:
     """Whether the most looked-at pixel is one of the silhouette: the pointing game (Zhang et al. 2016, section 4.1), without tolerance.
 
-    weights: (…, g, g). masks: (…, P, P) bool, of shapes that broadcast. Returns (…) bool.
+    weights: (…, g, g). masks: (…, P, P) bool, or one for all. Returns (…) bool.
     """
     return _pointing(enlarged(weights, masks.shape[-1]), masks)
 
@@ -111,7 +111,7 @@ def pointing(weights: np.ndarray, masks: np.ndarray) -> np.ndarray:
 def iou(weights: np.ndarray, masks: np.ndarray, threshold: float) -> np.ndarray:
     """Intersection over union of the silhouette and what is looked at by the threshold or more, from 0 the least of the map to 1 the most.
 
-    weights: (…, g, g). masks: (…, P, P) bool, of shapes that broadcast. Returns (…) float32; 0 for a map that is the same everywhere.
+    weights: (…, g, g). masks: (…, P, P) bool, or one for all. Returns (…) float32; 0 for a map that is the same everywhere.
     """
     return _iou(_spread(enlarged(weights, masks.shape[-1])), masks, threshold)
 
