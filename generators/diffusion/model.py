@@ -62,7 +62,7 @@ class Prompt(NamedTuple):
 
 def norm(x: Tensor, gain: Tensor) -> Tensor:
     """Each cell's channels at the root mean square 1, times a gain. x: (B, C, h, w) channels last. Zhang and Sennrich 2019."""
-    return F.rms_norm(x.permute(0, 2, 3, 1), gain.shape, gain).permute(0, 3, 1, 2)
+    return F.rms_norm(x.permute(0, 2, 3, 1), gain.shape, gain.to(x.dtype)).permute(0, 3, 1, 2)
 
 
 class Block(nn.Module):
@@ -97,7 +97,7 @@ class Look(nn.Module):
 
     def forward(self, x: Tensor, prompt: Prompt | None = None) -> Tensor:
         """x: (B, C, g, g). Returns the same shape."""
-        cells = F.rms_norm(x.permute(0, 2, 3, 1).flatten(1, 2), self.gain.shape, self.gain)  # (B, N, C)
+        cells = F.rms_norm(x.permute(0, 2, 3, 1).flatten(1, 2), self.gain.shape, self.gain.to(x.dtype))  # (B, N, C)
         placed = cells + self.place
         source = placed if prompt is None else prompt.words
         query, key = (self._by_head(each) for each in (self.query(placed), self.key(source)))
@@ -200,7 +200,8 @@ class Network(nn.Module):
 
     def read(self, ids: Tensor, style: Tensor) -> Prompt:
         """ids: (B, K) numbers of the words, EMPTY where the prompt has ended. style: (B,) its number."""
-        return Prompt(*self.reader(ids, style), style)
+        words, known = self.reader(ids, style)
+        return Prompt(words, known, style)
 
     def forward(self, x: Tensor, time: Tensor, prompt: Prompt) -> Tensor:
         """x: (B, 3, S, S) the noisy picture. time: (B,) 0 … 1. Returns (B, 3, S, S), what the picture will be, about −1 … 1."""
