@@ -19,7 +19,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generators.base import BadInput, NotReady, Request, read_seed
 from generators.edits import Kind
-from generators.trace import STORED_TOLERANCE, Attention, Detail, Grid, Step, Trace, Words
+from generators.trace import STORED_TOLERANCE, Attention, Axis, Detail, Grid, Step, Trace, Words
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -130,8 +130,8 @@ def as_picture(pictures: Tensor) -> np.ndarray:
     return whole
 
 
-def as_attention(heard: Heard, query: Grid, key: Grid | None = None) -> Attention:
-    """The rows of the one picture. key: where it is another grid than the query's."""
+def as_attention(heard: Heard, query: Grid, key: Axis | None = None) -> Attention:
+    """The rows of the one picture. key: where it is another axis than the query."""
     used = None if heard.used is None else heard.used.numpy()
     weights = heard.weights[0].float().numpy()
     kind, layer = heard.name
