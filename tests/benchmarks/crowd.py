@@ -1,4 +1,7 @@
-"""A class at once: thirty visitors press Generate in the same moment, over HTTP and server-sent events as a browser does."""
+"""A class at once: thirty visitors press Generate in the same moment, over HTTP and server-sent events as a browser does.
+
+Texts are written all at once; pictures that form step by step are painted a few at a time, and who waits is told their place.
+"""
 
 from __future__ import annotations
 
@@ -7,35 +10,50 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from generators.base import Request
+import generators
+from generators.base import Card, Request
 from tests.benchmarks import Row
 from tests.benchmarks.long_runs import long_runs
 from tests.benchmarks.serving import PATIENCE, percentile, serving
+from tests.benchmarks.wishes import forms, prompt
 
 VISITORS = 30
 TOKENS = 64
 BARS = {"lstm": (4.0, 20.0), "gpt": (5.0, 30.0)}  # seconds until the first token (p95), until all is done
+FRAME_BAR, PICTURES_BAR, AGAIN_BAR = 10.0, 90.0, 0.5  # seconds from one's turn to the first frame, until all is done, for the same again
 MESSAGE = re.compile(r'\\"first\\":(\d+),\\"count\\":(\d+)')  # inside the JSON string that the view gets
 
 
 @dataclass(frozen=True)
 class Visit:
-    """What one visitor saw. first, last: seconds from the press to the first token and to the end. steps: how many came."""
+    """What one visitor saw. first, last: seconds from the press to the first token or frame and to the end. steps: how many came.
+
+    place: the first one in the line that was told, 0 without waiting. turn: seconds from the press until it had come.
+    """
 
     first: float
     last: float
     steps: int
     error: str
+    place: int = 0
+    turn: float = 0.0
 
 
 def measure() -> Iterator[Row]:
     """After one visitor alone, so that the model is loaded; everybody asks for another run."""
+    yield from writing()
+    for card in filter(forms, generators.cards()):
+        yield from painting(card)
+
+
+def writing() -> Iterator[Row]:
+    """Text models."""
     for name, (first_bar, all_bar) in BARS.items():
         wishes = [wish(name, each) for each in long_runs(TOKENS, VISITORS + 1, name)]
         with serving() as server:
@@ -47,6 +65,26 @@ def measure() -> Iterator[Row]:
         yield Row(f"{what}: first token p95", f"{first:.2f} s", f"≤ {first_bar:g} s", first <= first_bar and not errors)
         yield Row(f"{what}: all done", f"{everyone:.2f} s", f"≤ {all_bar:g} s", everyone <= all_bar and not errors)
         yield Row(f"{what}: errors", f"{len(errors)} {errors[0] if errors else ''}".strip(), "0", not errors)
+
+
+def painting(card: Card) -> Iterator[Row]:
+    """One whose pictures form step by step, with its settings as they are."""
+    wishes = [wish(card.name, Request.check(card, text=prompt(card, each), seed=each)) for each in range(VISITORS + 1)]
+    with serving() as server:
+        asyncio.run(visits(server.url, wishes[:1]))
+        seen = asyncio.run(visits(server.url, wishes[1:]))
+        again = asyncio.run(visits(server.url, wishes[1:2]))[0].last
+    errors = [visit.error for visit in seen if visit.error]
+    waited, straight = [visit for visit in seen if visit.place], [visit.first for visit in seen if not visit.place]
+    frame, everyone = max(visit.first - visit.turn for visit in seen), max(visit.last for visit in seen)
+    what = f"{VISITORS} HTTP/SSE clients of `{card.name}`, {seen[0].steps} steps each"
+    told = bool(waited) and max(straight, default=0) <= min(visit.last for visit in waited)
+    places = f"{len(waited)}, up to place {max((visit.place for visit in waited), default=0)}"
+    yield Row(f"{what}: told their place in the line", places, "all who wait", told)
+    yield Row(f"{what}: first frame after its turn, worst", f"{frame:.2f} s", f"≤ {FRAME_BAR:g} s", frame <= FRAME_BAR and not errors)
+    yield Row(f"{what}: all done", f"{everyone:.2f} s", f"≤ {PICTURES_BAR:g} s", everyone <= PICTURES_BAR and not errors)
+    yield Row(f"{what}: errors", f"{len(errors)} {errors[0] if errors else ''}".strip(), "0", not errors)
+    yield Row(f"the same prompt and seed of `{card.name}` again", f"{again:.2f} s", f"≤ {AGAIN_BAR:g} s", again <= AGAIN_BAR)
 
 
 def wish(generator: str, request: Request) -> dict[str, Any]:
@@ -79,7 +117,7 @@ async def visit(client: httpx.AsyncClient, event: tuple[int, int, int], wished: 
     joined = {"data": [None] * inputs, "event_data": wished, "fn_index": number, "trigger_id": trigger, "session_hash": session}
     (await client.post("/gradio_api/queue/join", json=joined)).raise_for_status()
     first = last = float("inf")
-    steps, error = 0, "the stream ended early"
+    steps, place, turn, error = 0, 0, 0.0, "the stream ended early"
     async with client.stream("GET", "/gradio_api/queue/data", params={"session_hash": session}) as stream:
         async for line in stream.aiter_lines():
             if not line.startswith("data:"):
@@ -90,7 +128,25 @@ async def visit(client: httpx.AsyncClient, event: tuple[int, int, int], wished: 
             if steps and first == float("inf"):
                 first = now
             told = json.loads(line.removeprefix("data:"))
+            waiting = place_told(told.get("output", {}).get("data", ()))
+            place = place or waiting or 0
+            if waiting == 0 and place and not turn:
+                turn = now
             if told["msg"] == "process_completed":
                 last, error = now, "" if told["success"] and '\\"error\\":' not in line else line[:200]
                 break
-    return Visit(first, last, steps, error)
+    return Visit(first, last, steps, error, place, turn)
+
+
+def place_told(data: Iterable[Any]) -> int | None:
+    """The place in the line that an answer tells, 0 where there is none any more; None: it says nothing of it.
+
+    data: for each output its value, or, after the first time, Gradio's edits of it: [what to do, path, value].
+    """
+    for each in data:
+        if isinstance(each, dict) and "running" in each:
+            return int(each.get("place", 0))
+        for action, path, value in each if isinstance(each, list) else ():
+            if path and path[-1] == "place":
+                return 0 if action == "delete" else int(value)
+    return None

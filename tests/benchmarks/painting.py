@@ -15,18 +15,24 @@ DICE = "[data-do=dice]"
 SLIDER = ".dials input[type=range]"
 SOURCE = ".av-pane .av-frame"  # the first: the picture that was given
 RUB = ".av-rub"
+LIT = ".av-shown, [aria-pressed=true]"  # the words and cells that a view shows as chosen
 PATIENCE = 30_000  # milliseconds
 
 ARM = """([event, changed]) => {
   const shown = () => document.querySelector("[data-run]");
+  const lit = (view) => [...view.querySelectorAll("*")].reduce(
+    (all, each, place) => (each.matches("LIT") ? `${all},${place}` : all), view.dataset.pin);
   const before = { ...shown()?.dataset };
+  const litBefore = changed === "look" ? lit(shown()) : "";
   const images = () => [...document.querySelectorAll(".av-face img")];
   const there = {
     run: (view) => view.dataset.run !== before.run && Number(view.dataset.t) >= 1
       && (!view.matches(".av-is-picture") || view.dataset.painted === view.dataset.run),
+    whole: (view) => there.run(view) && view.dataset.done === "true",
+    look: (view) => lit(view) !== litBefore,
     preview: (view) => view.dataset.preview !== before.preview,
     gallery: (view) => view.dataset.gallery === "open" && images().length,
-  }[changed];
+  };
   let began = 0;
   addEventListener(event, (given) => { began = given.timeStamp; }, { capture: true, once: true });
   window.painted = new Promise((done, failed) => {
@@ -38,22 +44,23 @@ ARM = """([event, changed]) => {
     };
     const seen = new MutationObserver(() => {
       const view = shown();
-      if (!began || !view || !there(view)) return;
+      if (!began || !view || !there[changed](view)) return;
       seen.disconnect();
       if (changed === "gallery") Promise.all(images().map((image) => image.decode())).then(painted, failed);
       else painted();
     });
     seen.observe(document.body, { subtree: true, childList: true,
-      attributeFilter: ["data-run", "data-t", "data-painted", "data-preview", "data-gallery"] });
+      attributeFilter: ["data-run", "data-t", "data-painted", "data-done", "data-preview", "data-gallery",
+        ...(changed === "look" ? ["data-pin", "class", "aria-pressed"] : [])] });
   });
-}""".replace("PATIENCE", str(PATIENCE))
+}""".replace("PATIENCE", str(PATIENCE)).replace("LIT", LIT)
 
 
 def painted(page: Page, act: Callable[[], object], event: str = "click", changed: str = "run") -> float:
     """Milliseconds from the event that `act` makes to the paint that follows from it.
 
-    changed: what is waited for. "run": the first paint of another run than the one shown; "preview": another picture while a slider is
-    dragged; "gallery": all pictures of a sheet.
+    changed: what is waited for. "run": the first paint of another run than the one shown; "whole": the last of it; "look": another word
+    or cell that is shown as chosen; "preview": another picture while a slider is dragged; "gallery": all pictures of a sheet.
     """
     page.evaluate(ARM, [event, changed])
     act()
