@@ -18,8 +18,8 @@ def page(desk: Desk | None = None) -> gr.Blocks:
     """The whole page, ready to be launched; `desk` answers it."""
     desk = desk or Desk()
     with gr.Blocks(title=NAME, fill_width=True, analytics_enabled=False) as demo:
-        controls = Controls(ailing=desk.problems, made=desk.live, faces=desk.stored)
-        view = AttentionView(fetch=desk.fetch, row=desk.row, learning=desk.learning, film=desk.film, gallery=desk.gallery)
+        controls = Controls(ailing=desk.problems, made=desk.live, faces=desk.stored, phrases=desk.phrases)
+        view = AttentionView(fetch=desk.fetch, row=desk.row, maps=desk.maps, learning=desk.learning, film=desk.film, gallery=desk.gallery)
         about()
 
         streams = {

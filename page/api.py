@@ -50,7 +50,8 @@ def endpoints(page: gr.Blocks, desk: Desk) -> None:
 
         Returns:
             name, variant, seed, settings, output, tokens, steps, attentions [{kind, layer, heads, query, key}] with axes as
-            {tokens: how many} or {grid: [height, width]}, run (for `row`), seconds, and picture (a PNG as data URL) where one is made.
+            {tokens: how many} or {grid: [height, width]}, run (for `row`), seconds; picture (a PNG as data URL) where one is made;
+            unknown, [{text, offers}], where a piece of the prompt is not known.
         """
         asked = {"generator": generator, "variant": variant, "prompt": prompt, "seed": seed, "settings": settings, "edits": edits}
         more = {"without": not attention, "picture": picture, "hidden": hidden, "code": code}
@@ -71,21 +72,26 @@ def endpoints(page: gr.Blocks, desk: Desk) -> None:
             "run": run.id,
             "seconds": round(seconds, 3),
         }
-        return result if trace.picture is None else result | {"picture": to_png(trace.picture)}
+        if trace.picture is not None:
+            result["picture"] = to_png(trace.picture)
+        if unknown := [{"text": each.text, "offers": list(each.offers)} for step in trace.steps[:1] for each in step.unknown]:
+            result["unknown"] = unknown
+        return result
 
-    async def row(run: str, query: int) -> dict:
+    async def row(run: str, query: int, step: int | None = None) -> dict:
         """The three components of one query, exact: scores, weights and their weighted sum for every head.
 
         Args:
             run: what `generate` returned as `run`, or the id of an example.
             query: position of the query, from 0.
+            step: of a picture that forms step by step, from 0; its last if none is named.
 
         Returns:
             details: [{kind, layer, query, scores, weights, context, q}], each with one list a head; a score is null where the
             query may not look.
         """
         with plainly():
-            return await desk.details(run, query)
+            return await desk.details(run, query, step)
 
     def examples(generator: str) -> list:
         """The stored runs of a generator.

@@ -8,21 +8,26 @@ that run is repeated here, unwatched.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 import generators
 from generators.base import BadInput, Card, Request
-from generators.edits import Edit, EditError, read_edits
+from generators.edits import Edit, EditError, Kind, read_edits
 from page import shelf
 
 LONGEST_TEXT = 1_000_000  # characters of a prompt that a generator gets to see; its own limit is lower, and it says so
 LONGEST_SOURCE = 20_000  # characters of a source
+KINDS: tuple[Kind, ...] = get_args(Kind)
 DEEPEST = 3  # runs that follow each other from one picture to the next
 SOURCES = 64  # pictures of sources that stay in memory
+
+
+Kept = Callable[[str, Request], "np.ndarray | None"]
+"""Finds the picture that a generator has made of a request already."""
 
 
 class Asked(NamedTuple):
@@ -33,7 +38,7 @@ class Asked(NamedTuple):
     private: bool = False
 
 
-def read(given: Mapping[str, Any], depth: int = 0) -> Asked:
+def read(given: Mapping[str, Any], depth: int = 0, kept: Kept | None = None) -> Asked:
     """The card and the checked request of {generator, variant, prompt, seed, settings, edits, forced, without, picture or source, hidden,
     code}. A picture takes its time: `takes_time` says whether there is one. Raises BadInput, NotReady.
     """
@@ -50,7 +55,7 @@ def read(given: Mapping[str, Any], depth: int = 0) -> Asked:
         edits=given.get("edits"),
         forced=given.get("forced") or (),
         attention=not given.get("without"),
-        picture=own if not source else source_picture(source, depth),
+        picture=own if not source else source_picture(source, depth, kept),
         hidden=given.get("hidden") or (),
         code=given.get("code"),
     )
@@ -62,7 +67,7 @@ def takes_time(given: Mapping[str, Any]) -> bool:
     return bool(given.get("picture") or given.get("source"))
 
 
-def source_picture(source: Any, depth: int = 0) -> np.ndarray:
+def source_picture(source: Any, depth: int = 0, kept: Kept | None = None) -> np.ndarray:
     """The picture of a source, (height, width, 3) uint8. Raises BadInput, NotReady."""
     if not isinstance(source, Mapping) or depth >= DEEPEST:
         raise BadInput("It is not known where this picture comes from.", "不知道这张图片从哪里来。")
@@ -72,7 +77,17 @@ def source_picture(source: Any, depth: int = 0) -> np.ndarray:
         written = ""
     if not 0 < len(written) <= LONGEST_SOURCE:
         raise BadInput("It is not known where this picture comes from.", "不知道这张图片从哪里来。")
+    if kept is not None and "example" not in source:
+        card, request, _ = read(_unpictured(source), depth + 1, kept)
+        made = kept(card.name, request)
+        if made is not None:
+            return made
     return _repeated(written, depth)
+
+
+def _unpictured(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Without a picture of somebody's own: none can be in a source."""
+    return {name: each for name, each in source.items() if name != "picture"}
 
 
 @lru_cache(maxsize=SOURCES)
@@ -80,7 +95,7 @@ def _repeated(written: str, depth: int) -> np.ndarray:
     source = json.loads(written)
     if "example" in source:
         return example_picture(source["example"])
-    card, request, _ = read({name: each for name, each in source.items() if name != "picture"}, depth + 1)
+    card, request, _ = read(_unpictured(source), depth + 1)
     if card.produces != "picture":
         raise BadInput(f"{card.name} makes no pictures.", f"{card.name} 不生成图片。")
     return generators.load(card.name, request.variant).picture(request)
@@ -121,6 +136,14 @@ def read_index(given: Any) -> int:
     if not isinstance(given, int) or isinstance(given, bool) or given < 0:
         raise BadInput("A position is a whole number from 0.", "位置应是从 0 开始的整数。")
     return given
+
+
+def read_kind(given: Any) -> Kind:
+    """Of a map. Raises BadInput."""
+    for kind in KINDS:
+        if given == kind:
+            return kind
+    raise BadInput(f"The kinds of maps are {', '.join(KINDS)}.", f"图的种类有 {'、'.join(KINDS)}。")
 
 
 def read_changes(given: Any) -> tuple[Edit, ...]:

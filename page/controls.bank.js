@@ -142,12 +142,14 @@ function axis(number) {
 
 function drawSettings() {
   drawBank();
+  drawSeed();
+  markPhrases();
   const panel = find(".settings");
   if (panel.contains(document.activeElement)) return; // somebody is at it
   const seed = document.createElement("input");
   Object.assign(seed, { value: state.seed, placeholder: "0", oninput: () => { state.seed = seed.value; } });
-  const rows = seeded() || !takes("text") ? [] : [labelled(text("seed"), text("seed_help"), seed)];
-  rows.push(...state.choice.settings.filter((each) => !each.live).map(knob));
+  const rows = seeded() || !takes("text") || seedShown() ? [] : [labelled(text("seed"), text("seed_help"), seed)];
+  rows.push(...state.choice.settings.filter((each) => !each.live && !phrased(each)).map(knob));
   const usual = button(text("defaults"), () => {
     Object.assign(state, { settings: {}, code: {} });
     usual.blur();

@@ -14,8 +14,9 @@ const actions = {
     hint(null);
     fresh();
   },
+  phrases: () => sheet(!element.classList.contains("sheeted")),
   compare: () => window.attentionLab?.compare?.(),
-  unhint: () => hint(null),
+  unhint: () => { told = {}; hint(null); },
   picture: () => maker(find(".maker").hidden),
   unpicture,
   upload: () => find(".maker input[type=file]").click(),
@@ -88,7 +89,10 @@ document.addEventListener("keydown", (event) => {
     maker(false);
     find(".thumb").focus();
   } else if (event.key === "Escape" && document.body.classList.contains("about-open")) about(false);
-  else if (event.key === "Escape" && running) stop();
+  else if (event.key === "Escape" && element.classList.contains("sheeted")) {
+    sheet(false);
+    find(".tapper").focus();
+  } else if (event.key === "Escape" && running) stop();
 });
 
 async function speak(language) {

@@ -17,6 +17,7 @@ let running = false;
 let asking = null; // what a run of ours asks for, until a status of it has come
 let shown = {}; // what the last status said
 let hinted = null; // what the line under the controls says: () => string
+let told = {}; // what is to be said of the run: its place in the line, words that are not known
 let problems = {};
 
 /* What is asked for. */
@@ -50,6 +51,7 @@ function fill(given) {
   if (given.source) state.picture = { source: given.source };
   else if (!needsPicture()) state.picture = null;
   find(".prompt").value = seeded() ? prompt || state.seed : prompt;
+  told = {};
   draw();
 }
 
@@ -90,10 +92,14 @@ function fresh() {
   generate();
 }
 
+/* A seed that is a word stays one. */
+const named = (seed) => Boolean(seed) && !/^\d+$/.test(seed);
+
 function status(given) {
   if (!given || given.turn < shown.turn) return; // what was replaced may still have a last word
   const another = given.run && given.run !== shown.run;
   shown = given;
+  const news = { place: given.place, unknown: given.unknown };
   if (another && !asking) { // the view asked: another token, another seed, another attention
     state.example = "";
     landed();
@@ -102,13 +108,14 @@ function status(given) {
     drawPicture();
     address();
   } else if (another) {
-    state.seed = String(given.request.seed);
+    if (!named(asking.seed)) state.seed = String(given.request.seed);
     if (state.example || same(asking.settings, state.settings)) state.settings = given.request.settings; // no slider was moved meanwhile
     drawSettings();
     if (!state.example) address();
   }
   if (asking) seen(given.request?.picture);
   asking = null;
+  if (!same(news, told)) { told = news; hint(hinted); }
   if (given.error) look();
   running = given.running && !state.example;
   drawRate();
@@ -120,17 +127,22 @@ function status(given) {
 /* One sentence in the place of stored runs and suggestions, until it is taken away. */
 function hint(sentence) {
   hinted = sentence;
-  find(".hint").textContent = sentence ? sentence() : "";
-  find(".examples").hidden = sentence || !state.choice.examples.length;
-  find(".tries").hidden = sentence || !state.choice.tries.length;
-  find(".unhint").hidden = !sentence;
+  const telling = tell();
+  const taken = telling || Boolean(sentence);
+  find(".hint").textContent = sentence && !telling ? sentence() : "";
+  find(".examples").hidden = taken || !state.choice.examples.length;
+  find(".tries").hidden = taken || !state.choice.tries.length;
+  find(".unhint").hidden = !taken;
 }
 
 function select(choice) {
   Object.assign(state, { choice, settings: {}, edits: [], forced: [], without: false, example: "", seed: "", picture: null, hidden: [], code: {} });
   find(".prompt").value = "";
+  Object.assign(writing, { before: [], last: "" });
+  told = {};
   hint(null);
   draw();
+  askPhrases();
 }
 
 /* A stored run, so that there is always something to look at. */
@@ -161,6 +173,7 @@ function draw() {
   drawTwin();
   drawPicture();
   drawSketch();
+  drawPhrases();
   drawSettings();
   drawShelf();
   drawGo();
@@ -168,7 +181,7 @@ function draw() {
   hint(hinted);
 }
 
-/* The variants of a generator stand together, behind the name of its network. */
+/* The variants of a generator stand together, behind the name of its network: where there is little room only if others are called the same. */
 function drawChips() {
   const generators = [...new Set(choices.map(({ generator }) => generator))];
   const families = generators.map((name) => choices.filter(({ generator }) => generator === name));
@@ -178,6 +191,7 @@ function drawChips() {
     group.className = "family";
     group.classList.toggle("on", family.includes(state.choice));
     group.classList.toggle("single", family.length === 1);
+    group.classList.toggle("alike", families.some((other) => other !== family && other.some(({ title }) => family.some((each) => same(each.title, title)))));
     group.append(name, ...family.map(chip));
     return group;
   }));

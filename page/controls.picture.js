@@ -183,7 +183,7 @@ function sourceOf(given) {
   const prompt = given.prompt ?? given.text ?? "";
   const parts = {
     prompt: prompt || null,
-    seed: prompt ? null : given.seed,
+    seed: prompt && choice.takes.includes("seed") ? null : given.seed,
     settings: unusual(choice, given.settings),
     edits: given.edits,
     hidden: given.hidden,
@@ -196,11 +196,13 @@ function sourceOf(given) {
 }
 
 window.attentionLab = Object.assign(window.attentionLab ?? {}, {
-  takers: (source) => choices.filter((each) => each.takes.includes("picture") && nameOf(each) !== source).map((each) => ({ target: nameOf(each), label: each.title })),
+  reword,
+  takers: (source) => choices.filter((each) => each.takes.includes("picture") && nameOf(each) !== source).map((each) => ({ target: nameOf(each), label: each.title, produces: each.produces })),
   send(url, target, given) {
     const choice = choices.find((each) => nameOf(each) === target);
     if (!choice?.takes.includes("picture")) return;
-    const source = sourceOf(given);
+    const example = !given?.pictured && state.example === window.attentionLab.state?.().run && state.example;
+    const source = example ? { example } : sourceOf(given);
     select(choice);
     choose(source ? { url, source } : { url, own: true });
   },

@@ -17,7 +17,7 @@ from typing import Any
 import gradio as gr
 
 import generators
-from generators.base import Card, Setting, Variant
+from generators.base import Card, Generator, Setting, Variant
 from generators.trace import Words
 from page import shelf
 from page.view import ServerFunction
@@ -25,7 +25,7 @@ from page.view import ServerFunction
 HERE = Path(__file__).parent
 STRINGS = HERE.parent / "assets" / "strings"
 LANGUAGES = ("en", "zh")
-PARTS = ("", ".bank", ".picture", ".sketch", ".address", ".panel", ".events")  # of the script, joined in this order
+PARTS = ("", ".bank", ".phrases", ".picture", ".sketch", ".address", ".panel", ".events")  # of the script, joined in this order
 EVENTS = ("run", "show", "stop", "forget")
 
 
@@ -43,10 +43,13 @@ def script() -> str:
 class Controls(gr.HTML):
     """Chips, prompt, picture, seed, settings, examples.
 
-    ailing() → {"GENERATOR/VARIANT": what is wrong with it}; made: `page.pictures.live`; faces: `page.pictures.stored`; both async.
+    ailing() → {"GENERATOR/VARIANT": what is wrong with it}; made: `page.pictures.live`; faces: `page.pictures.stored`; both async;
+    phrases: `Generator.phrases`, by name.
     """
 
-    def __init__(self, *, ailing: Callable[[], Mapping[str, Words]], made: ServerFunction, faces: ServerFunction) -> None:
+    def __init__(
+        self, *, ailing: Callable[[], Mapping[str, Words]], made: ServerFunction, faces: ServerFunction, phrases: ServerFunction
+    ) -> None:
         def problems(_: Any) -> Mapping[str, Words]:
             return ailing()
 
@@ -56,13 +59,16 @@ class Controls(gr.HTML):
         async def stored(given: Any) -> Any:
             return await faces(given)
 
+        def worded(given: Any) -> Any:
+            return phrases(given)
+
         super().__init__(
             None,
             html_template=(HERE / "controls.html").read_text(encoding="utf-8"),
             js_on_load=script(),
             apply_default_css=False,
             elem_id="controls",
-            server_functions=[problems, live, stored],
+            server_functions=[problems, live, stored, worded],
             given=json.dumps(_given(), ensure_ascii=False),  # one string: Gradio compares every prop at every update, member by member
         )
 
@@ -104,12 +110,18 @@ def _choice(card: Card, variant: Variant) -> dict[str, Any]:
         "gallery": card.gallery,
         "size": variant.size,
         "axes": variant.axes,
+        "phrased": _is_phrased(card.name),
         "settings": [_setting(each) for each in card.settings_of(variant.name)],
         "tries": [
             {"question": dict(each.question), "look_for": dict(each.look_for), "request": dict(each.request)} for each in variant.tries
         ],
         "examples": shelf.listing(card.name, variant.name),
     }
+
+
+def _is_phrased(name: str) -> bool:
+    """Whether it may have phrases to tap; which, is asked for when it is chosen."""
+    return vars(Generator)["phrases"].__func__ is not generators.find(name).phrases.__func__  # type: ignore[attr-defined]
 
 
 def _setting(setting: Setting) -> dict[str, Any]:

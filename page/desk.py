@@ -21,9 +21,9 @@ import gradio as gr
 
 import generators
 from generators.base import BadInput, NotReady, Request, read_seed
-from generators.trace import Trace, Words
+from generators.trace import Step, Trace, Words
 from page import pictures, shelf, wire
-from page.asked import Asked, read, read_changes, read_index, read_object, read_variant, takes_time
+from page.asked import Asked, read, read_changes, read_index, read_kind, read_object, read_variant, takes_time
 from page.runs import UNEXPECTED, Run, Runs
 
 SESSIONS = 4096  # visitors whose last run is remembered
@@ -122,9 +122,12 @@ class Desk:
             raise BadInput("There is no run to vary yet.", "还没有可以变化的运行。")
         run = self._find({"run": wanted})
         attention = not given["without"] if "without" in given else run.request.attention
-        checked = Request.check(generators.card(run.generator), variant=run.request.variant, attention=attention)
-        changes = {"attention": checked.attention, "picture": None, "hidden": ()}
-        return self._vary(run, session, seed=read_seed(given.get("seed")), text="", forced=(), **changes)
+        card = generators.card(run.generator)
+        checked = Request.check(card, variant=run.request.variant, attention=attention)
+        changes: dict[str, Any] = {"attention": checked.attention, "picture": None, "hidden": (), "forced": ()}
+        if "seed" in card.accepts:  # its prompt is the seed
+            changes["text"] = ""
+        return self._vary(run, session, seed=read_seed(given.get("seed")), **changes)
 
     async def stop(self, request: gr.Request) -> None:
         """The visitor wants no more of the run that is going on."""
@@ -153,10 +156,26 @@ class Desk:
         return answer
 
     async def row(self, given: Any) -> dict[str, Any]:
-        """{run, query}: the three components for that query, exact, by running it again."""
+        """{run, query, step}: the three components for that query, exact, by running it again; step: of a picture that forms, its last if
+        none is named."""
         with _sentence() as answer:
             given = read_object(given)
-            answer |= wire.detail_message(await self._details(self._find(given), read_index(given.get("query"))))
+            answer |= await self.details(given.get("run"), given.get("query"), given.get("step"))
+        return answer
+
+    async def maps(self, given: Any) -> dict[str, Any]:
+        """{run, step, kind}: all heads of all maps of that kind at that step; step null: their mean over the steps. What a run has not
+        kept is made by running the step again."""
+        with _sentence() as answer:
+            given = read_object(given)
+            run, step, kind = self._find(given), given.get("step"), read_kind(given.get("kind"))
+            index = None if step is None else read_index(step)
+            found = await self._look(lambda: wire.maps_of(run.trace, kind, index))
+            if not found and index is not None:
+                found = tuple(each for each in (await self._again(run, index, None)).attentions if each.kind == kind)
+            if not found:
+                raise BadInput("This run has no such maps.", "这次运行没有这样的图。")
+            answer |= wire.maps_message(found, index)
         return answer
 
     def learning(self, given: Any) -> dict[str, Any]:
@@ -180,6 +199,13 @@ class Desk:
     async def stored(self, given: Any) -> dict[str, Any]:
         """Pictures of the Lab's own to choose from: `pictures.stored`."""
         return await self._ask(pictures.stored, given)
+
+    def phrases(self, given: Any) -> dict[str, Any]:
+        """{generator, variant}: what a prompt can be put together from by tapping; {} where it is free text."""
+        with _sentence() as answer:
+            card, variant = read_variant(read_object(given))
+            answer |= shelf.phrases(card.name, variant)
+        return answer
 
     async def live(self, given: Any) -> dict[str, Any]:
         """What a request would make, while a slider is dragged: `pictures.live`; {busy: true} where too many wait for theirs."""
@@ -208,9 +234,10 @@ class Desk:
             raise BadInput(run.error["en"], run.error["zh"])
         return run, time.perf_counter() - began
 
-    async def details(self, run_id: Any, query: Any) -> dict[str, Any]:
-        """The three components of a query of a kept run. Raises BadInput."""
-        return wire.detail_message(await self._details(self._find({"run": run_id}), read_index(query)))
+    async def details(self, run_id: Any, query: Any, step: Any = None) -> dict[str, Any]:
+        """The three components of a query of a kept run, of a picture that forms at a step. Raises BadInput."""
+        run = self._find({"run": run_id})
+        return wire.detail_message(await self._details(run, read_index(query), None if step is None else read_index(step)))
 
     # Inside.
 
@@ -228,7 +255,7 @@ class Desk:
         if not takes_time(given):
             return read(given)
         turn = self._turns.get(session)
-        asked: Asked = await self._look(lambda: read(given))
+        asked: Asked = await self._look(lambda: read(given, kept=self.runs.kept))
         if self._turns.get(session) != turn:
             raise _Replaced
         return asked
@@ -304,13 +331,28 @@ class Desk:
         self._stop[session] = asyncio.Event()
         return self._stop[session]
 
-    async def _details(self, run: Run, query: int) -> tuple[Any, ...]:
+    async def _details(self, run: Run, query: int, step: int | None) -> tuple[Any, ...]:
         """Details that an example holds, else by replay."""
-        for step in run.trace.steps:
-            if step.details and step.details[0].query_index == query:
-                return step.details
+        forms = _forms(run.trace)
+        at = (len(run.trace.steps) - 1 if step is None else step) if forms else None
+        for each in run.trace.steps:
+            if each.details and each.details[0].query_index == query and at in (None, each.index):
+                return each.details
+        if at is not None:
+            found = (await self._again(run, at, query)).details
+            if not found:
+                raise BadInput("This run has no such position.", "这次运行没有这个位置。")
+            return found
         repeat = replace(run.request, forced=run.trace.forced)
         return await self._look(lambda: generators.load(run.generator, repeat.variant).replay(repeat, query))
+
+    async def _again(self, run: Run, index: int, query: int | None) -> Step:
+        """One step of a picture that forms, alone, from what it began with; an example has kept that not, and runs up to it."""
+        if not _forms(run.trace) or index >= len(run.trace.steps):
+            raise BadInput("This run has no such step.", "这次运行没有这一步。")
+        repeat = replace(run.request, only=index, state=run.trace.steps[index].state, pin=query)
+        step: Step = await self._look(lambda: next(generators.load(run.generator, repeat.variant).generate(repeat)))
+        return step
 
     async def _ask(self, answer: Callable[[Mapping[str, Any]], dict[str, Any]], given: Any, pool: ThreadPoolExecutor | None = None) -> Any:
         """What a function of `page.pictures` answers, or the sentence that says why not."""
@@ -323,10 +365,22 @@ class Desk:
         return await asyncio.get_running_loop().run_in_executor(pool or self._lookers, ask)
 
 
+def _forms(trace: Trace) -> bool:
+    """Whether its picture forms step by step, so that every step looks anew."""
+    return sum(step.picture is not None for step in trace.steps[:2]) == 2
+
+
 def _status(run: Run, done: bool, *, first: bool = False) -> dict[str, Any]:
-    """What the controls show of a run, and the request that repeats it; its picture in the first only, for Gradio remembers the last."""
+    """What the controls show of a run, and the request that repeats it; its picture in the first only, for Gradio remembers the last.
+
+    place: in the line, while it waits. unknown: [[a piece of the prompt that is not known, [what is near to it]]].
+    """
     request = {name: each for name, each in run.trace.request.items() if first or name != "picture"}
-    status = {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": request}
+    status: dict[str, Any] = {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": request}
+    if run.place:
+        status["place"] = run.place
+    if unknown := [[each.text, list(each.offers)] for step in run.trace.steps[:1] for each in step.unknown]:
+        status["unknown"] = unknown
     return status if run.error is None else status | {"error": dict(run.error)}
 
 

@@ -1,11 +1,11 @@
-"""What is shown of pictures beside a run: one while a slider is dragged, sheets of many seeds, the Lab's own faces to choose from.
+"""What is shown of pictures beside a run: one while a slider is dragged, sheets of many seeds, the Lab's own to choose from.
 
 All of it is unwatched and nothing is kept. These functions take their time: they belong in a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from page.asked import Asked, example_picture, read, read_variant
 
 FILM = 8  # pictures of a film
 GALLERY = 16  # pictures of a sheet
-STORED = 16  # faces to choose from
+STORED = 20  # pictures to choose from
+FACES = 4  # of them that are faces at least
 OF_SEEDS = ("generator", "variant", "seed", "settings", "edits", "code", "without")  # what a picture of a seed depends on
 
 
@@ -47,20 +48,31 @@ def gallery(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def stored(given: Mapping[str, Any]) -> dict[str, Any]:
-    """{generator, variant} → {pictures: [{source, url}]}: those of its stored runs, then faces of a generator that makes many at one go."""
+    """{generator, variant} → {pictures: [{source, url}]}: those of its stored runs; for one that says what it sees, those that others made
+    of words; then faces of a generator that makes many at one go.
+    """
     card, variant = read_variant(given)
     if "picture" not in card.accepts:
         raise BadInput(f"{card.name} takes no picture.", f"{card.name} 不接受图片。")
     found: dict[str, dict[str, Any]] = {}  # by what is seen: one picture may stand in several examples
-    for example in shelf.files(card.name, variant):
+    for example in [*shelf.files(card.name, variant), *(_scenes() if card.produces == "text" else ())]:
         try:
-            found.setdefault(to_png(example_picture(example)), {"example": example})
+            if len(found) < STORED - FACES:
+                found.setdefault(to_png(example_picture(example)), {"example": example})
         except BadInput:
             continue
     for each in _painters():
         if len(found) < STORED:
             found |= _faces(each, STORED - len(found))
     return {"pictures": [{"source": source, "url": url} for url, source in list(found.items())[:STORED]]}
+
+
+def _scenes() -> Iterator[str]:
+    """Examples of what was made of words."""
+    for card in generators.cards():
+        if card.produces == "picture" and "text" in card.accepts and not {"seed", "picture"} & set(card.accepts):
+            for variant in card.variants:
+                yield from shelf.files(card.name, variant.name)
 
 
 def _painters() -> list[Card]:

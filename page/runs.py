@@ -5,6 +5,9 @@
     get(run_id)            a run that is kept, or a sentence that says it has expired
     forget(owner)          a visitor's own pictures, and all that was made of them
 
+Texts are written all at once, for they are read while they grow; of pictures a few of each generator are painted at a time, and who
+comes later waits in a line and is told their place.
+
 A run of a visitor's own picture is private: it has an owner, nobody else gets it by asking for the same, and it is kept PRIVATE seconds
 at most. A run belongs to one event loop. Its generator is stepped, and closed, in the pool; everything else happens in the loop.
 """
@@ -36,6 +39,7 @@ LONGEST = 90.0  # seconds of computing in one run, whatever its generator allows
 GRACE = 0.05  # seconds that a run waits for its next follower
 PRIVATE = 15 * 60.0  # seconds that a run of a visitor's own picture is kept
 WORKERS = 2
+IN_HAND = 1  # runs of a line more than there are workers: one is at hand while the steps of another are sent
 WARM_STEPS = 3
 
 UNEXPECTED: Words = {
@@ -54,6 +58,7 @@ class Run:
     driven: somebody steps it. done: no more steps will come. stopped: nobody wanted more, or its time was over.
     forecast: what is to be said before its first step. error: what ended it instead. size: bytes of its trace, once it is done.
     owner: whose picture it is made of; empty where everybody may have it. born: when it was asked for.
+    place: in the line, from 1; 0 once its turn has come.
     """
 
     id: str
@@ -73,6 +78,7 @@ class Run:
     followers: int = 0
     owner: str = ""
     born: float = field(default_factory=time.monotonic)
+    place: int = 0
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -119,6 +125,8 @@ class Runs:
         self._private = private
         self._pool = ThreadPoolExecutor(workers, "run")
         self._loader = ThreadPoolExecutor(1, "load")
+        self._abreast = workers + IN_HAND
+        self._lines: dict[str, list[Run]] = {}  # generator of pictures → its runs, first come first served
         self._kept: OrderedDict[str, Run] = OrderedDict()  # by id, the longest unused first
         self._same: dict[str, str] = {}  # key → id
         self._driving: set[asyncio.Task[None]] = set()
@@ -144,6 +152,11 @@ class Runs:
             asyncio.get_running_loop().call_later(self._private, self.sweep)
         return fresh
 
+    def kept(self, name: str, request: Request) -> np.ndarray | None:
+        """The picture that a run of that request made, if one is kept that is nobody's own. May be asked in any thread."""
+        run = self._kept.get(self._same.get(_key(name, "", request.to_dict()), ""))
+        return run.trace.picture if run is not None and run.trace.done and run.wanted else None
+
     def forget(self, owner: str, but: np.ndarray | None = None) -> None:
         """Let go of all runs of an owner's pictures, but those of the picture that is still in use."""
         for run in [each for each in self._kept.values() if each.owner and each.owner == owner]:
@@ -166,7 +179,7 @@ class Runs:
 
     async def follow(self, run: Run) -> AsyncGenerator[int, None]:
         """The number of steps that are there: at once, then whenever it grew, at most every PAUSE seconds, then at the end;
-        0 where there is a forecast before the first.
+        0 where there is a forecast before the first, or another place in the line.
 
         Close it to stop following; a run that nobody follows ends within a turn.
         """
@@ -177,17 +190,19 @@ class Runs:
                 task = asyncio.create_task(self._drive(run))
                 self._driving.add(task)  # a task that nobody holds may be collected
                 task.add_done_callback(self._driving.discard)
-            told = -1
+            told = (0, 0, False)
             while not run.done:
-                if len(run.trace.steps) == told or not (run.trace.steps or run.forecast):
+                now = (len(run.trace.steps), run.place, bool(run.forecast))
+                if now == told:
                     await run.news()
                     continue
-                told = len(run.trace.steps)
-                yield told
+                told = now
+                yield now[0]
                 await asyncio.sleep(PAUSE)
             yield len(run.trace.steps)
         finally:
             run.followers -= 1
+            run.tell()  # one that waits in a line need not
 
     def model(self, name: str, variant: str) -> Generator:
         """The model, loaded here and now. Raises NotReady, and remembers it in `problems`; BadInput."""
@@ -228,6 +243,8 @@ class Runs:
             steps = model.generate(run.request)
             if run.forecast:
                 run.tell()
+            if model.card.produces == "picture":
+                await self._line_up(run)
             ended = False
             while not ended and run.computed < self._longest and await _followed(run):
                 made, ended, seconds = await turn(self._pool, _turn, steps, not run.trace.steps)
@@ -245,6 +262,7 @@ class Runs:
             logging.exception("a run of %s failed", run.generator)
             run.error = UNEXPECTED
         finally:
+            self._leave(run)
             await turn(self._pool, _close, steps)
             if run.stopped and run.trace.steps:
                 run.trace.steps[-1] = replace(run.trace.steps[-1], stop="stopped")
@@ -252,6 +270,28 @@ class Runs:
             run.size = run.trace.nbytes
             self._make_room()
             run.tell()
+
+    async def _line_up(self, run: Run) -> None:
+        """Wait until its turn has come, or nobody follows it."""
+        self._lines.setdefault(run.generator, []).append(run)
+        self._move_up(run.generator)
+        while run.place and await _followed(run):
+            if run.place:
+                await run.news()
+
+    def _leave(self, run: Run) -> None:
+        if run in self._lines.get(run.generator, ()):
+            self._lines[run.generator].remove(run)
+            run.place = 0
+            self._move_up(run.generator)
+
+    def _move_up(self, generator: str) -> None:
+        """Tell everybody in a line whose place has changed."""
+        for number, run in enumerate(self._lines[generator]):
+            place = max(0, number + 1 - self._abreast)
+            if run.place != place:
+                run.place = place
+                run.tell()
 
     def _make_room(self) -> None:
         """Round what was not used for longest to half precision, then let it go, until all fits."""

@@ -62,6 +62,11 @@ def figures(name: str, variant: str) -> dict[str, Any]:
     return _figures(path, path.stat().st_mtime_ns) if path.is_file() else {}
 
 
+def phrases(name: str, variant: str) -> dict[str, Any]:
+    """What a prompt of a variant can be put together from, by words; {} where it is free text. Raises BadInput for an unknown name."""
+    return dict(generators.find(name).phrases(generators.folders(name)[generators.card(name).variant(variant).name]))
+
+
 def learned(name: str, variant: str) -> dict[int, Trace]:
     """One example by training step; none if the variant has no such file. Raises BadInput for an unknown name."""
     path = learning(name, variant)

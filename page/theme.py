@@ -41,7 +41,7 @@ def head() -> str:
     """The style sheets of the frame, which gradio's `css` would confine to its own container; and what runs before gradio does:
     the language and the brightness that the address or an earlier visit ask for.
     """
-    style = "".join((HERE / name).read_text(encoding="utf-8") for name in ("frame.css", "controls.css"))
+    style = "".join((HERE / name).read_text(encoding="utf-8") for name in ("frame.css", "controls.css", "controls.phrases.css"))
     start = (HERE / "head.js").read_text(encoding="utf-8").replace("GRADIO_CORE", _core())
     return f"<style>{style}</style><script>{start}</script>"
 

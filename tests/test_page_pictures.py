@@ -23,6 +23,7 @@ from page import shelf
 from page.asked import DEEPEST, read, source_picture
 from page.desk import LIVE_WAITING, Desk
 from page.guard import wipe
+from page.pictures import STORED
 from page.runs import PRIVATE, Runs
 from tests.painters import SIZE, Copier, Painter, rubbed
 
@@ -163,7 +164,7 @@ def test_faces_of_a_painter_fill_the_shelf(painter: Painter) -> None:
     async def story() -> None:
         desk = Desk()
         offered = (await desk.stored({"generator": "copier"}))["pictures"]
-        assert len(offered) == 16
+        assert len(offered) == STORED
         for each in offered[:2]:
             assert (source_picture(each["source"]) == pixels(each["url"])).all()
         assert "error" in await desk.stored({"generator": "nobody"})

@@ -11,20 +11,23 @@ import generators
 from generators.base import BadInput
 from tests.painters import Copier, Painter
 
-KNOWN = {"painter": Painter, "copier": Copier}
-MODELS = {name: known() for name, known in KNOWN.items()}
 
+def serve(known: dict[str, Any]) -> None:
+    """The page with these generators, which have no files."""
+    models = {name: each() for name, each in known.items()}
+    nothing = Path(tempfile.mkdtemp())
 
-def find(name: str) -> Any:
-    if name not in KNOWN:
-        raise BadInput("There is no such generator.", "没有这个生成器。")
-    return KNOWN[name]
+    def find(name: str) -> Any:
+        if name not in known:
+            raise BadInput("There is no such generator.", "没有这个生成器。")
+        return known[name]
+
+    generators.find = find
+    generators.names = lambda: tuple(known)  # type: ignore[assignment]
+    generators.load = lambda name, variant=None: models[name]
+    generators.folders = lambda name: {"plain": nothing / name}
+    app.main()
 
 
 if __name__ == "__main__":
-    nothing = Path(tempfile.mkdtemp())
-    generators.find = find
-    generators.names = lambda: tuple(KNOWN)  # type: ignore[assignment]
-    generators.load = lambda name, variant=None: MODELS[name]
-    generators.folders = lambda name: {"plain": nothing / name}
-    app.main()
+    serve({"painter": Painter, "copier": Copier})
