@@ -63,9 +63,8 @@ class Run(base.Generator):
         from generators.diffusion.model import Config, Network
         from generators.lexicon import Word
 
-        lexicon = Lexicon(
-            [Word("fox", "object", "fox", "狐狸"), Word("duck", "object", "duck", "鸭子"), Word("blue", "ground", "blue", "蓝色")]
-        )
+        objects = [Word(en, "object", en, zh) for en, zh in (("fox", "狐狸"), ("duck", "鸭子"))]
+        lexicon = Lexicon([*objects, Word("blue", "ground", "blue", "蓝色"), Word("，", "function", zh="，")])
         dice = torch.Generator().manual_seed(0)
 
         def network(attention: bool) -> Network:
