@@ -374,9 +374,9 @@ def load_series(path: Path | str) -> dict[int, Trace]:
         if not 1 <= meta["format"] <= FORMAT:
             raise TraceError(f"{Path(path).name} has format {meta['format']}, this program reads 1 to {FORMAT}")
         return {number: _unpack(packed, arrays) for number, packed in meta["traces"]}
-    except (OSError, KeyError, IndexError, TypeError, ValueError, EOFError, BadZipFile, LZMAError) as error:
-        if isinstance(error, TraceError):
-            raise
+    except TraceError:
+        raise
+    except (OSError, KeyError, IndexError, TypeError, ValueError, EOFError, RuntimeError, BadZipFile, LZMAError) as error:
         raise TraceError(f"{Path(path).name} is not a stored run") from error
 
 

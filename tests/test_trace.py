@@ -1,5 +1,8 @@
 """Axes, attention rows, traces: checked when made, whole when read back."""
 
+import json
+from contextlib import suppress
+
 import numpy as np
 import pytest
 
@@ -118,6 +121,35 @@ def test_a_file_that_is_no_trace_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(TraceError, match="not a stored run"):
         Trace.load(path)
+
+
+def test_a_file_with_one_wrong_byte_is_read_or_refused(tmp_path):
+    text_trace().save(tmp_path / "run.npz")
+    whole = (tmp_path / "run.npz").read_bytes()
+    for place in range(0, len(whole), 7):
+        (tmp_path / "run.npz").write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+        with suppress(TraceError):
+            Trace.load(tmp_path / "run.npz")
+
+
+def test_a_file_of_format_1_is_read(tmp_path):
+    """Each of its arrays had a name."""
+    looked = {
+        "kind": "self",
+        "layer": 0,
+        "query": {"grid": [2, 1]},
+        "key": {"grid": [1, 2]},
+        "first_query": 0,
+        "weights": "a1",
+        "used": None,
+    }
+    step = {"text": "", "prompt": [], "chosen": None, "candidates": [], "picture": "a0", "facts": {}, "notes": [], "stop": "end"}
+    packed = {"generator": "toy", "variant": "two", "request": {}, "steps": [step | {"attentions": [looked], "details": []}]}
+    meta = json.dumps({"format": 1, "traces": [[0, packed]]}).encode()
+    arrays = {"a0": np.full((2, 2, 3), 9, np.uint8), "a1": np.array([[[0.25, 0.75], [1, 0]]], np.float16)}
+    np.savez(tmp_path / "old.npz", **arrays, meta=np.frombuffer(meta, np.uint8))
+    read = Trace.load(tmp_path / "old.npz")
+    assert (read.picture == 9).all() and read.map("self", 0).tolist() == arrays["a1"].tolist()
 
 
 def test_a_pickle_is_refused(tmp_path):
