@@ -5,6 +5,7 @@ const actions = {
   brightness: () => lab.brighten(document.body.classList.contains("dark") ? "light" : "dark"),
   copy,
   dice: () => {
+    if (needsPicture() && state.choice.produces === "text") return void chooseAny();
     const seed = Math.floor(Math.random() * HIGHEST_DICE);
     state.seed = String(seed);
     if (seeded()) find(".prompt").value = state.seed;

@@ -135,8 +135,14 @@ function hint(sentence) {
   find(".unhint").hidden = !taken;
 }
 
+/* What says something says it in the language of the page, where it can. */
+function spoken({ settings }) {
+  const setting = settings.find(({ name }) => name === "language");
+  return setting && setting.default !== lab.language && lab.language in setting.choices ? { language: lab.language } : {};
+}
+
 function select(choice) {
-  Object.assign(state, { choice, settings: {}, edits: [], forced: [], without: false, example: "", seed: "", picture: null, hidden: [], code: {} });
+  Object.assign(state, { choice, settings: spoken(choice), edits: [], forced: [], without: false, example: "", seed: "", picture: null, hidden: [], code: {} });
   find(".prompt").value = "";
   Object.assign(writing, { before: [], last: "" });
   told = {};

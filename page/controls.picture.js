@@ -97,16 +97,29 @@ function complain(sentence) {
   if (sentence && closed) hint(() => sentence);
 }
 
-async function drawFaces() {
-  const name = nameOf(state.choice);
-  find(".faces").replaceChildren();
+/* Stored pictures that a generator may start from, asked for once. */
+async function offered({ generator, variant }) {
+  const name = nameOf({ generator, variant });
   if (!faces.has(name)) {
-    const { generator, variant } = state.choice;
     const answer = await server.stored({ generator, variant }).catch(() => null);
     if (answer?.pictures) faces.set(name, answer.pictures);
   }
-  if (name !== nameOf(state.choice)) return;
-  find(".faces").replaceChildren(...(faces.get(name) ?? []).map(({ source, url }, at) => {
+  return faces.get(name) ?? [];
+}
+
+/* One of them by chance, for who says what it sees. */
+async function chooseAny() {
+  const { choice, picture } = state;
+  const others = (await offered(choice)).filter(({ source }) => !same(source, picture?.source));
+  if (choice === state.choice && others.length) choose(others[Math.floor(Math.random() * others.length)]);
+}
+
+async function drawFaces() {
+  const { choice } = state;
+  find(".faces").replaceChildren();
+  const pictures = await offered(choice);
+  if (choice !== state.choice) return;
+  find(".faces").replaceChildren(...pictures.map(({ source, url }, at) => {
     const face = button("", () => choose({ source, url }), { className: "face", ariaLabel: `${text("stored_face")} ${at + 1}` });
     face.append(Object.assign(document.createElement("img"), { src: url, alt: "" }));
     return face;

@@ -408,8 +408,9 @@ def _heading(run: Run) -> dict[str, Any]:
     stored = run.id.startswith(shelf.PREFIX)
     figures = shelf.figures(run.generator, run.request.variant)
     heading = wire.heading(generators.card(run.generator), run.request, stored=stored, figures=figures)
-    telling = next((each for step in run.trace.steps for each in step.details), None) if stored else None
-    if telling is not None:  # an example opens at the first row whose components it holds
-        heading["pin"] |= {"query": telling.query_index}
+    held = [each for step in run.trace.steps for each in step.details] if stored else []
+    pinned = [each for each in held if (each.kind, each.layer) == (heading["pin"]["kind"], heading["pin"]["layer"])]
+    if held:  # an example opens at the first row whose components it holds
+        heading["pin"] |= {"query": (pinned or held)[0].query_index}
     heading["notes"] = [dict(each) for each in run.forecast]
     return heading | {"learned": shelf.learning(run.generator, run.request.variant).is_file()}
