@@ -19,10 +19,11 @@ from generators.training import read_json, read_weights
 if TYPE_CHECKING:
     from generators.diffusion.model import Network
 
-LEVELS = 256  # of a stored weight
+LEVELS = 128  # of a stored weight
+LAST_LEVELS = 1024  # of one of the last step, of which the page shows every head
 LEARNING_LEVELS = 64
 LEARNING_STEPS = 8  # of the run that is seen learning
-NOISE_LEVELS = 4  # of a noisy picture, within the noise's standard deviation
+NOISE_LEVELS = 3  # of a noisy picture, within the noise's standard deviation
 
 
 def record(folder: Path, snapshots: Path) -> None:
@@ -56,7 +57,8 @@ def light(trace: Trace, levels: int = LEVELS) -> Trace:
     """The same for keeping: weights in whole levels, noise in few grey levels, details without keys and values."""
 
     def lighter(step: Step) -> Step:
-        rows = tuple(replace(each, weights=shared_out(each.weights, levels), tolerance=STORED_TOLERANCE) for each in step.attentions)
+        fine = LAST_LEVELS if step.stop and levels == LEVELS else levels
+        rows = tuple(replace(each, weights=shared_out(each.weights, fine), tolerance=STORED_TOLERANCE) for each in step.attentions)
         details = tuple(replace(each, key=None, value=None) for each in step.details)
         source = None if step.source is None else coarse(step.source, step.facts["time"])
         return replace(step, attentions=rows, details=details, source=source, state=None)
