@@ -43,6 +43,12 @@ RELATIONS_ZH: Mapping[Relation, str] = {"to the left of": "左边", "to the righ
 PLURAL = frozenset({"books", "cherries", "glasses", "grapes"})
 BARE = PLURAL | {"bus", "cactus", "octopus"}
 """Objects that the reference captions name without an article."""
+CREDITS = {
+    "pictures": "Noto Emoji (Google, Apache-2.0); Fluent Emoji (Microsoft, MIT); Twemoji (Twitter and contributors, CC BY 4.0)",
+    "words": "names and keywords of Unicode CLDR (Unicode-3.0)",
+    "source": "https://github.com/googlefonts/noto-emoji, https://github.com/shuding/fluentui-emoji-unicode, "
+    "https://github.com/svgmoji/svgmoji, https://github.com/unicode-org/cldr-json",
+}
 SEEN = 12  # levels of any colour by which a pixel must differ from the ground to belong to its object
 
 
