@@ -27,6 +27,7 @@ const actions = {
   use: () => choose({ url: sketch.canvas.toDataURL("image/png"), own: true }),
   more: () => {
     const open = find(".settings").hidden;
+    sheet(false);
     find(".settings").hidden = !open;
     element.classList.toggle("unfolded", open);
     find(".more").setAttribute("aria-expanded", String(open));

@@ -5,6 +5,7 @@
 
 const INLINE = 8; // phrases of a group that stand side by side; more are chosen from a palette
 const UNDONE = 50; // prompts that can be got back
+const TOLD = 3; // words that are not known of which it is said
 const narrow = matchMedia("(max-width: 700px)");
 
 const wordings = new Map(); // "GENERATOR/VARIANT" → what there is to tap; null while it is asked for
@@ -278,6 +279,7 @@ function walk(all, at) {
 
 /* On a phone all of it is a sheet that comes up from below. */
 function sheet(open) {
+  if (open && !find(".settings").hidden) actions.more(); // both lie over the stage
   element.classList.toggle("sheeted", open);
   find("[data-do=phrases]").setAttribute("aria-expanded", String(open));
   if (!open) palette(null);
@@ -311,14 +313,14 @@ find(".seed input").addEventListener("keydown", (event) => {
   hint(null);
   fresh();
 });
-new ResizeObserver(([{ target }]) => element.style.setProperty("--bar", `${target.offsetHeight}px`)).observe(find(".ask"));
+new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`)).observe(find(".ask"));
 narrow.addEventListener("change", () => { sheet(false); drawSeed(); });
 
 /* What is said of a run in place of stored runs and suggestions: its place in the line, words that are not known. */
 function tell() {
   const { place, unknown = [] } = told;
   const line = find(".told");
-  const parts = place ? [text("in_line").replace("{n}", place)] : unknown.flatMap(([word, offers]) => {
+  const parts = place ? [text("in_line").replace("{n}", place)] : unknown.slice(0, TOLD).flatMap(([word, offers]) => {
     const near = offers.length;
     const sentence = text(near ? "unknown_word" : "unknown_word_alone").replace("{word}", () => word.trim());
     return [Object.assign(document.createElement("span"), { textContent: sentence }), ...offers.map((offer) => button(offer, () => reword(word, offer), { className: "small offer", ariaLabel: text("instead").replace("{word}", () => word.trim()).replace("{other}", () => offer) }))];

@@ -74,6 +74,8 @@ function drawPicture() {
   if (picture?.url) find(".thumb img").src = picture.url;
   find(".unpicture").hidden = !picture;
   find(".whence").textContent = !needsPicture() ? "" : !picture ? said(state.choice.placeholder) : picture.own ? text("picture_own") : text("picture_lab");
+  const describes = needsPicture() && state.choice.produces === "text";
+  find(".dice").title = find(".dice").ariaLabel = text(describes ? "another_picture" : "new_seed");
   if (!here) maker(false);
 }
 
@@ -210,7 +212,10 @@ function sourceOf(given) {
 
 window.attentionLab = Object.assign(window.attentionLab ?? {}, {
   reword,
-  takers: (source) => choices.filter((each) => each.takes.includes("picture") && nameOf(each) !== source).map((each) => ({ target: nameOf(each), label: each.title, produces: each.produces })),
+  takers: (source) => choices
+    .filter((each) => each.takes.includes("picture") && nameOf(each) !== source)
+    .sort((a, b) => (b.produces === "text") - (a.produces === "text")) // any picture can be described
+    .map((each) => ({ target: nameOf(each), label: each.title, produces: each.produces })),
   send(url, target, given) {
     const choice = choices.find((each) => nameOf(each) === target);
     if (!choice?.takes.includes("picture")) return;

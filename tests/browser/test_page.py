@@ -22,7 +22,7 @@ from page.runs import UNEXPECTED
 from tests.browser.conftest import Server, Visit
 
 TEXT: Card = next(card for card in generators.cards() if "text" in card.accepts and card.produces == "text")
-PICTURE: Card = next(card for card in generators.cards() if "text" in card.accepts and card.produces == "picture")
+PICTURE: Card = next(card for card in generators.cards() if "seed" in card.accepts and card.produces == "picture")
 LANGUAGES = ("en", "zh")
 DEADLINE = 20.0
 

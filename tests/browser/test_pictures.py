@@ -165,7 +165,7 @@ def test_a_stored_face_is_chosen_by_keyboard(visit: Visit, painting: Server) -> 
     page = visit(painting[0], **COPIER)
     before = done(page)
     page.get_by_role("button", name="Choose a picture").first.press("Enter")
-    page.get_by_role("button", name="Face 3", exact=True).press("Enter")
+    page.get_by_role("button", name="Picture 3", exact=True).press("Enter")
     done(page, before)
     source = json.loads(parse_qs(urlsplit(page.url).query)["source"][0])
     assert source == {"generator": "painter", "variant": "plain", "seed": 3}

@@ -114,7 +114,9 @@ def test_on_a_phone_phrases_are_a_sheet(visit: Visit, scening: Server) -> None:
     page = visit(scening[0], size=PHONE, **SCENER)
     done(page)
     expect(page.locator(".slots")).to_be_hidden()
+    page.get_by_role("button", name="More").first.click()
     page.get_by_role("button", name="Put the prompt together").click()
+    expect(page.locator(".settings")).to_be_hidden()
     choose(page, 0, "grapes")
     assert prompt(page).startswith("a grapes to the left of a bee")
     seed = page.get_by_role("textbox", name="Seed: a number or a name")
@@ -190,7 +192,7 @@ def test_what_was_painted_is_described_in_one_press(visit: Visit, scening: Serve
 def test_who_describes_is_offered_what_there_is(visit: Visit, scening: Server) -> None:
     page = visit(scening[0], generator="teller")
     before = done(page)
-    page.get_by_role("button", name="New seed").click()
+    page.get_by_role("button", name="Another picture").click()
     after = done(page, before)
     page.locator(".thumb").click()
     expect(page.locator(".faces .face").first).to_be_visible()
