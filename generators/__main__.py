@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true")
 
     sub = command(run, "Generate a text or a picture.")
+    sub.add_argument("said", nargs="?", default="", metavar="TEXT", help="the prompt; or --prompt TEXT")
     sub.add_argument("--prompt", default="", metavar="TEXT")
     sub.add_argument("--picture", type=Path, metavar="FILE", help="for generators that take a picture; any size, the middle square counts")
     sub.add_argument("--hide", default="", metavar="CELLS", help="cells to rub out, as 0,1,16-31")
@@ -143,7 +144,7 @@ def run(given: argparse.Namespace) -> None:
     request = Request.check(
         card,
         variant=given.variant,
-        text=given.prompt,
+        text=given.prompt or given.said,
         seed=given.seed,
         settings=dict(pair(each) for each in given.set),
         edits="[" + ",".join(given.edit) + "]" if given.edit else None,
@@ -159,6 +160,9 @@ def run(given: argparse.Namespace) -> None:
         trace.add(step)
         for note in step.notes:
             print(note["en"], file=sys.stderr)
+        for each in step.unknown:
+            offers = f" (known: {', '.join(each.offers)})" if each.offers else ""
+            print(f"Not known: {each.text}{offers}.", file=sys.stderr)
         if not given.json:
             print(step.text, end="", flush=True)
     seconds = time.perf_counter() - began

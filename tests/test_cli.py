@@ -12,6 +12,7 @@ from generators.__main__ import main
 from generators.base import read_seed
 from generators.trace import Trace
 
+PAINTER = next(name for name in generators.names() if any(each.name == "steps" for each in generators.find(name).card.settings))
 TEXT = next(name for name in generators.names() if generators.find(name).card.writes)
 PICTURE = next(card.name for card in generators.cards() if card.produces == "picture" and "seed" in card.accepts)
 TAKER = next(card.name for card in generators.cards() if any(variant.grid for variant in card.variants))
@@ -50,6 +51,13 @@ def test_run_prints_one_object(command, tmp_path):
     assert result["attentions"] == [
         {"kind": kind, "layer": layer, "heads": len(trace.map(kind, layer)), "query": size, "key": size} for kind, layer in trace.maps()
     ]
+
+
+def test_run_takes_the_prompt_by_itself_and_says_what_it_does_not_know(command, tmp_path):
+    place = tmp_path / "scene.png"
+    status, out, said = command("run", PAINTER, "a wug above a red apple", "--set", "steps=4", "--picture-out", place)
+    assert status == 0 and out.strip() == str(place) and place.is_file()
+    assert "Not known: wug" in said and "apple" not in said
 
 
 def test_run_writes_a_picture(command, tmp_path):
