@@ -197,12 +197,6 @@ CREDITS = {
         "pictures": "Big Smile by Ashley Seo, CC BY 4.0; drawn by DiceBear 8 (Florian Körner, MIT)",
         "source": "https://www.figma.com/community/file/881358461963645496",
     },
-    "scenes": {
-        "pictures": "scenes composed from emoji: Noto Emoji (Apache-2.0, Google), Fluent Emoji (MIT, Microsoft), "
-        "Twemoji (CC BY 4.0, Twitter and contributors); names of Unicode CLDR (Unicode-3.0)",
-        "source": "googlefonts/noto-emoji@b3e3051, shuding/fluentui-emoji-unicode@7a40f1a, svgmoji/svgmoji@fb4bf0c, "
-        "unicode-org/cldr-json@b08a82b",
-    },
 }
 """Variant → what its card says of its data."""
 FACE_PARTS = ("hair", "eyes", "mouth", "accessories", "skinColor", "hairColor", "background_name")

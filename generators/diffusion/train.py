@@ -29,14 +29,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from generators import card, folders
 from generators.base import BadInput
-from generators.data import CREDITS
 from generators.diffusion import sampler
 from generators.diffusion.figures import evaluate as evaluate
 from generators.diffusion.model import EMPTY, Config, Network
 from generators.diffusion.stored import record
 from generators.lexicon import Lexicon
 from generators.pictures import as_picture, to_signed, write_sheet
-from generators.scenes import STYLES, Composer, Scene, halved
+from generators.scenes import CREDITS, STYLES, Composer, Scene, halved
 from generators.training import (
     EMA,
     Clock,
@@ -177,7 +176,7 @@ def train(
     }
     write_card(out, **{"training" if attention else "training_without": facts})
     if attention:
-        write_card(out, parameters=parameters, data=CREDITS.get(variant, {}))
+        write_card(out, parameters=parameters, data=CREDITS)
         record(out, work / "snapshots")
     say(f"wrote {out.name}/{file}.safetensors after {done} steps")
 
