@@ -17,9 +17,9 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
-STAGES = ("text", "pane", "brush", "grid", "gallery")
+STAGES = ("takers", "text", "pane", "brush", "grid", "gallery", "regions", "moments", "words", "painting", "telling")
 PANELS = ("panels", "heads", "components", "change", "curves", "figures", "memory")
-PARTS = ("store", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view")  # joined in this order
+PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view")  # joined in this order
 LANGUAGES = ("en", "zh")
 EVENTS = ("pick", "edit", "rub", "face", "state")
 
@@ -43,7 +43,8 @@ def script() -> str:
 class AttentionView(gr.HTML):
     """Text or picture beside the attention that made it.
 
-    fetch({run, first}) → a message with all steps from `first`; row({run, query}) → `wire.detail_message`;
+    fetch({run, first}) → a message with all steps from `first`; row({run, query, step?}) → `wire.detail_message`;
+    maps({run, step, kind}) → `wire.maps_message`, of a picture that forms: all heads at that step, null: averaged over all steps;
     learning({generator, variant}) → `wire.series_message`; film({generator, variant, seed, settings, edits, without}) → {pictures:
     [{seed, url}]}; gallery({…, compare}) → {sheets: {with: [{seed, url}], without: […]}}, one of both unless compared.
     Events: pick {run, step, id}, edit {run, edits}, rub {run, hidden}, face {run, seed, without?}, state {pin, layer, head}.
@@ -55,13 +56,14 @@ class AttentionView(gr.HTML):
         *,
         fetch: ServerFunction | None = None,
         row: ServerFunction | None = None,
+        maps: ServerFunction | None = None,
         learning: ServerFunction | None = None,
         film: ServerFunction | None = None,
         gallery: ServerFunction | None = None,
         elem_id: str | None = "attention-view",
         **rest: Any,
     ) -> None:
-        given = {"fetch": fetch, "row": row, "learning": learning, "film": film, "gallery": gallery}
+        given = {"fetch": fetch, "row": row, "maps": maps, "learning": learning, "film": film, "gallery": gallery}
         super().__init__(
             value,  # type: ignore[arg-type]
             html_template='<div class="av-root"></div>',

@@ -7,6 +7,8 @@ off by at most (2√p + 1/510)/510. Causal rows are cut behind their own positio
 The bytes of all maps of a message follow each other in one string, deflated where that saves something (of very many bytes each map
 has a string of its own, so that the view can unpack first what it shows first); of a long row, of which
 only the strongest keys were kept, the gaps between their places come after the weights.
+Of maps that every step computes anew (cells of a picture that forms, looking at words) a step has the mean of its heads, the last
+step all of them; the other steps' come in `maps_message` when they are asked for.
 What the step before said already, and what follows from the rest, is left out: half of a message is its names.
 A view that misses messages (a hidden tab) sees it by `first` and asks for the rest: the same message, from where it stands.
 """
@@ -18,14 +20,16 @@ import re
 import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from generators.base import Card, Request
+from generators.edits import Kind
 from generators.metrics import mean_and_spread
 from generators.pictures import to_png
-from generators.trace import Attention, Axis, Choice, Detail, Step, Tokens, Trace, Words
+from generators.trace import Attention, Axis, Choice, Detail, Grid, Region, Step, Tokens, Trace, Words
 
 WORTH_PACKING = 256  # bytes from which a message is deflated, if that saves a tenth
 WORTH_HASTE = 2**18  # bytes from which it is deflated quickly rather than well
@@ -61,16 +65,18 @@ def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapp
 
     figures: the variant's card.json: figures by length, the headline, what it remembers of its pupils, what its heads do.
     grid: cells a side of which any may be rubbed out. gallery: whether many seeds can be asked for at once; twin: whether without, too.
+    truth: how often a word's map points at its thing, by layer, head and step.
     """
     variant, found = card.variant(request.variant), figures or {}
     measured = {"curves": curves(found, card.claim), "heads": _habits(found)}
-    measured |= {"figures": headline(found, card.headline), "memory": memory(found)}
+    measured |= {"figures": headline(found, card.headline), "memory": memory(found), "truth": truth(found)}
     offered = {"grid": variant.grid, "gallery": card.gallery, "twin": card.twin and card.gallery}
     return {
         "title": dict(card.title),
         "variant_title": dict(variant.title),
         "icon": variant.icon,
         "language": variant.language,
+        "accepts": list(card.accepts),
         "produces": card.produces,
         "anatomy": [[dict(words), attention] for words, attention in card.anatomy],
         "pin": {"kind": variant.pin.kind, "layer": variant.pin.layer, "head": variant.pin.head, "query": variant.pin.query},
@@ -124,6 +130,21 @@ def memory(figures: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     nearest = {name: metrics.get(name, {}).get("with") for name in ("nearest_train", "nearest_held_out")}
     return {"unit": GREY_LEVELS, **found, **{name: _rounded(value) for name, value in nearest.items() if _is_number(value)}}
+
+
+def truth(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """How the maps of words stand to the things that the words name, as a card.json has it: shares of pictures by layer, by head and the
+    mean of them, by step (as many as the longest there); what a uniform map would reach; which map is best. {} if not measured."""
+    found = figures.get("truth")
+    if not isinstance(found, Mapping) or not all(part in found for part in ("kind", "n", "uniform", "steps", "pointing")):
+        return {}
+    tables = {name: _shares(found[name]) for name in ("pointing", "iou") if name in found}
+    return {name: part for name, part in found.items() if name in ("kind", "n", "uniform", "steps", "best")} | tables
+
+
+def _shares(table: Any) -> Any:
+    """A nested list of shares, each with three digits."""
+    return [_shares(each) for each in table] if isinstance(table, list) else round(float(table), 3)
 
 
 def curves(figures: Mapping[str, Any], claim: Words | None = None) -> list[dict[str, Any]]:
@@ -195,6 +216,30 @@ def detail_message(details: Iterable[Detail]) -> dict[str, Any]:
     return {"details": [_detail(each) for each in details]}
 
 
+def maps_of(trace: Trace, kind: Kind, step: int | None = None) -> tuple[Attention, ...]:
+    """The maps of one kind that a step kept, by layer; None: each averaged over the steps. Empty where none was kept."""
+    steps = trace.steps if step is None else trace.steps[step : step + 1]
+    found: dict[int, list[Attention]] = {}
+    for each in (each for one in steps for each in one.attentions if each.kind == kind):
+        found.setdefault(each.layer, []).append(each)
+    return tuple(_averaged(found[layer]) for layer in sorted(found))
+
+
+def _averaged(maps: list[Attention]) -> Attention:
+    if len(maps) == 1:
+        return maps[0]
+    weights: np.ndarray = np.stack([each.weights for each in maps]).mean(0, dtype=np.float32)
+    used = [each.used for each in maps if each.used is not None]
+    return replace(maps[0], weights=weights, used=np.stack(used).any(0) if used else None)
+
+
+def maps_message(maps: Iterable[Attention], step: int | None = None) -> dict[str, Any]:
+    """Whole maps with all their heads and both axes, of one step (None: averaged over all): what a run's own messages leave out."""
+    data: list[bytes] = []
+    sent = [_map(each, None, (), -1, data) for each in maps]
+    return {"step": step, "maps": sent, **_packed(data)}
+
+
 def series_message(series: Mapping[int, Trace], head: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """One example while its model learned: a whole run by training step, in order."""
     return {
@@ -241,10 +286,18 @@ def _step(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int,
         "notes": [dict(each) for each in step.notes],
         "stop": step.stop,
         "beams": [[each.text, _rounded(each.score), int(each.chosen), int(each.ended)] for each in step.beams],
+        "unknown": [[each.text, list(each.offers)] for each in step.unknown],
+        "regions": [_region(each) for each in step.regions],
         "maps": _maps(step, before, tokens, prompt, data),
         "detail": [_detail(each) for each in step.details],
     }
     return {name: part for name, part in parts.items() if part}
+
+
+def _region(region: Region) -> dict[str, Any]:
+    """mask: a bit a pixel, row by row, packed from the highest bit on."""
+    bits = b64encode(np.packbits(region.mask).tobytes()).decode()
+    return {"label": region.label, "at": list(region.positions), "size": list(region.mask.shape), "mask": bits}
 
 
 def _choice(choice: Choice) -> list[Any]:
@@ -252,17 +305,25 @@ def _choice(choice: Choice) -> list[Any]:
 
 
 def _maps(step: Step, before: Step | None, tokens: tuple[str, ...], prompt: int, data: list[bytes]) -> list[dict[str, Any]] | int:
-    maps = [_map(each, before, tokens, prompt, data) for each in step.attentions]
+    maps = [_map(each, before, tokens, prompt, data, mixed=not step.stop and _is_anew(each)) for each in step.attentions]
     first = maps[0]["first"] if maps else 0
     told = first and len(maps) == len(before.attentions if before else ())
     return first if told and maps == [{"as": place, "first": first} for place in range(len(maps))] else maps
 
 
-def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt: int, data: list[bytes]) -> dict[str, Any]:
+def _is_anew(given: Attention) -> bool:
+    """Whether every step computes all of its rows again."""
+    return isinstance(given.query, Grid) and isinstance(given.key, Tokens) and given.heads > 1 and given.places is None
+
+
+def _map(
+    given: Attention, before: Step | None, tokens: tuple[str, ...], prompt: int, data: list[bytes], *, mixed: bool = False
+) -> dict[str, Any]:
     """The new rows of one map. Left out: kind, layer and h where a map of the step before had them (`as` is its place there);
     q where it is 1; k where it is first + q, or the prompt's tokens if the map looks at another text; query and key where they are
     the sequence itself (a row of a cross map is named by the word it chose), or as in the step before.
-    ragged: causal rows, each cut behind its own position. top: C, where only the strongest keys were kept."""
+    ragged: causal rows, each cut behind its own position. top: C, where only the strongest keys were kept.
+    mean: only the mean of the heads follows (`mixed`)."""
     heads, queries, _ = given.weights.shape
     keys = len(given.key)
     earlier = before.attentions if before else ()
@@ -275,7 +336,7 @@ def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt:
     if keys != (given.first_query + queries if given.kind == "self" else prompt):
         sent["k"] = keys
     if not _is_sequence(given.query, given.first_query + (prompt if given.kind == "cross" else 0), tokens):
-        sent["query"] = given.query.to_dict()
+        sent["query"] = {"same": True} if last is not None and last.query == given.query else given.query.to_dict()
     if not _is_sequence(given.key, 0, tokens):
         sent["key"] = {"same": True} if last is not None and last.key == given.key else given.key.to_dict()
     if given.used is not None:
@@ -290,6 +351,9 @@ def _map(given: Attention, before: Step | None, tokens: tuple[str, ...], prompt:
         if not given.weights[:, behind].any():
             sent["ragged"] = True
             weights = weights[:, ~behind]
+    if mixed:
+        sent["mean"] = True
+        weights = weights.mean(0, keepdims=True)
     data.append(quantise(weights).tobytes())
     return sent
 

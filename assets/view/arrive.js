@@ -116,22 +116,35 @@ const arriving = {
     this.root.dataset.t = run.shown;
     this.root.dataset.done = "false";
     this.root.classList.toggle("av-is-picture", run.isPicture);
-    this.root.classList.toggle("av-paired", run.paired);
+    this.root.classList.toggle("av-paired", run.stage === "text" && run.paired);
+    this.root.dataset.stage = run.stage;
+    this.enterPainting(run);
     this.curves.show(run);
     this.figures.show(run);
     this.gallery.close(false);
-    (run.isPicture ? this.grid.top : this.text.element).append(this.steps);
+    ({ grid: this.grid.top, text: this.text.element, painting: this.painting.aside, telling: this.telling.foot })[run.stage].append(this.steps);
+    (run.isPainting ? this.painting.head : this.second).append(this.legend.element);
     this.tellHint(run);
     this.root.classList.toggle("av-plain", !run.head.attention);
     this.describeRun();
     this.showBranches();
-    if (run.shown) { this.arrived(run, true); } else { this.text.update(run); this.grid.update(run, null); }
+    if (run.shown) { this.arrived(run, true); } else for (const stage of [this.text, this.grid]) stage.update(run, null);
     this.wake();
   },
 
+  // The step, and the word whose map is shown: as the address says, else the newest and none; the average stays what is looked at.
+  enterPainting(run) {
+    this.painting.moments.stop();
+    if (!run.isPainting) return;
+    this.state.moment = this.wanted.step ?? (this.state.moment === "mean" ? "mean" : "last");
+    this.state.key = this.wanted.word ?? null;
+    delete this.wanted.step;
+    delete this.wanted.word;
+  },
+
   tellHint(run) {
-    const name = run.source ? (run.head.grid ? "hint_rub" : "hint_pictures") : run.isPicture ? "hint_cells" : run.paired ? "hint_paired" : "hint";
-    said(this.hint, touch.matches && !run.source ? "hint_touch" : name);
+    const name = run.isPainting ? "hint_painting" : run.isTelling ? "hint_telling" : run.source ? (run.head.grid ? "hint_rub" : "hint_pictures") : run.isPicture ? "hint_cells" : run.paired ? "hint_paired" : "hint";
+    said(this.hint, touch.matches && !run.source && !run.isPainting ? "hint_touch" : name);
   },
 
   get instant() { return document.hidden || still() || Boolean(this.run.head.stored) || this.run.isPicture || this.run.all; },
@@ -167,14 +180,14 @@ const arriving = {
     if (run.parted) this.unpackRest(run);
     if (run.source) this.tellHint(run);
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
-    if (run.isPicture) this.grid.update(run, this.map); else this.text.update(run);
+    this.stageOf(run).update(run, this.map);
     this.root.dataset.t = run.shown;
     if (run.shown < run.steps.length || !run.done) this.root.dataset.state = "running";
     if (this.map) this.heads.update(run, this.map);
     this.drawHeads();
     this.curves.follow();
     this.showNotes(run);
-    if (!run.isPicture && this.state.follow && this.state.pins.length) this.text.reveal(run.done || again ? run.wordOf(this.state.pins[0]) : run.tokens.length - 1);
+    if (run.stage === "text" && this.state.follow && this.state.pins.length) this.text.reveal(run.done || again ? run.wordOf(this.state.pins[0]) : run.tokens.length - 1);
     this.render();
   },
 
@@ -196,6 +209,7 @@ const arriving = {
       const inside = this.wanted.pin.filter((row) => row < map.queries);
       if (inside.length === this.wanted.pin.length) { this.state.follow = false; delete this.wanted.pin; return inside; }
     }
+    if (run.isPainting && !(this.pinned.kind === map.kind && this.pinned.query >= 0)) return [firstCell(run, map)];
     if (run.isPicture && map.kind === "cross" && run.hidden.size) return [middle(run.hidden, map.queryAxis.grid[1])];
     const query = this.pinned.kind === map.kind ? this.pinned.query : -1;
     if (query >= 0 && query < map.queries && (run.isPicture || run.done)) return [query];
@@ -205,6 +219,8 @@ const arriving = {
 
   finish(run) {
     if (this.root.dataset.done === "true") return;
+    const picture = run.isPainting && run.pictures.findLast(Boolean);
+    if (picture && !picture.image) { decoded(picture).then(() => run === this.run && this.finish(run)); return; }
     this.root.dataset.done = "true";
     if (this.root.dataset.state !== "error") this.root.dataset.state = "done";
     if (this.state.follow && this.map) this.state.pins = this.firstPins();
@@ -212,11 +228,12 @@ const arriving = {
     this.showPinned();
     this.drawHeads();
     this.showBranches();
-    if (run.isPicture) this.refresh(); else this.render();
+    if (run.stage === "grid") this.refresh(); else this.render();
     this.speak();
     this.askRow();
-    if (run.isPicture && !run.source) this.askFilm(run);
-    if (run.isPicture) this.grid.fit();
+    if (run.stage === "grid" && !run.source) this.askFilm(run);
+    this.askMaps();
+    this.fit();
   },
 
   pictureReady() {
@@ -239,4 +256,12 @@ function lastWord(run, rows) {
     if (/[\p{L}\p{N}]/u.test(label) && !isMark(label)) return row;
   }
   return rows - 1;
+}
+
+// The cell in the middle of the first thing that is known to be in a picture, else the middle of all.
+function firstCell(run, map) {
+  const [rows, columns] = map.queryAxis.grid, [thing] = run.regions;
+  if (!thing) return Math.floor(rows / 2) * columns + Math.floor(columns / 2);
+  const inside = [...thing.mask.keys()].filter((i) => thing.mask[i]);
+  return rescaled([middle(inside, thing.columns)], [thing.rows, thing.columns], [rows, columns])[0];
 }

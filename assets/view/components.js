@@ -177,7 +177,7 @@ class Components {
     const { canvas, stat, frame } = this.parts.context, { tall } = this.view.sizes;
     const pen = fresh(canvas, size, tall);
     frame.classList.toggle("av-rough", !detail);
-    if (!detail) { stat.textContent = head === "rollout" ? t("rollout_none") : this.view.run.silent ? words(this.view.run.silent) : t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : this.view.run.isPicture ? "context_cell" : "context_rough"); return; }
+    if (!detail) { stat.textContent = head === "rollout" ? t("rollout_none") : this.view.run.silent ? words(this.view.run.silent) : t(this.view.run.series ? "context_none" : this.view.state.pins.length > 1 ? "context_one" : this.view.run.isPainting && this.view.momentNow === "mean" ? "context_moment" : this.view.run.isPicture ? "context_cell" : "context_rough"); return; }
     const values = typeof head === "number" ? detail.context[head] : detail.context.flat();
     const most = Math.max(1e-6, ...values.map(Math.abs)), middle = tall / 2, unit = size / values.length;
     pen.fillStyle = theme.line;

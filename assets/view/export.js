@@ -51,7 +51,10 @@ function drawFigure(view) {
   if (!run) return figure.svg();
   figure.paragraph(view.title(), { size: 20, weight: 600 });
   figure.y += 18;
-  if (text) drawText(figure, view); else drawPictures(figure, view);
+  if (run.isPainting) drawPainting(figure, view);
+  else if (run.isTelling) drawTelling(figure, view);
+  else if (text) drawText(figure, view);
+  else drawPictures(figure, view);
   figure.y += 10;
   if (look) {
     figure.paragraph(view.sentenceText(), { size: 16 });
@@ -116,15 +119,68 @@ function drawPictures(figure, view) {
   figure.y = Math.max(...feet) + 10;
 }
 
+// Words of a picture as keys, tinted; returns nothing, the figure stands below them.
+function drawKeys(figure, { run, look }) {
+  const pen = scratch.getContext("2d"), { tints, inks } = inksOf(null);
+  pen.font = `20px ${SYSTEM}`;
+  let x = MARGIN;
+  run.tokens.forEach((token, word) => {
+    const label = bare(token), weight = look && !look.keyGrid ? look.row[word] || 0 : 0, share = weight ? level(weight, look.top) : 0, tint = Math.round(LEVELS * share * 0.92);
+    const told = weight ? percent(weight) : "", wide = pen.measureText(label).width + (told ? 58 : 20);
+    if (x + wide > figure.width - MARGIN) { x = MARGIN; figure.y += 42; }
+    figure.rect(x, figure.y, wide, 34, share >= 0.03 ? tints[tint] : theme.ground, 7);
+    figure.rect(x, figure.y + 31, wide * share, 3, theme.key);
+    figure.text(label, x + 10, figure.y + 23, { size: 20, fill: inks[tint] ?? theme.ink });
+    figure.text(told, x + wide - 8, figure.y + 22, { size: 12, fill: inks[tint] ?? theme.ink, anchor: "end" });
+    x += wide + 8;
+  });
+  figure.y += 48;
+}
+
+function drawPainting(figure, view) {
+  const { painting: stage } = view, top = (drawKeys(figure, view), figure.y), side = 300;
+  let x = MARGIN;
+  for (const pane of [stage.before, stage.now].filter((each) => !each.element.hidden)) {
+    figure.canvas(pane.canvas, x, top, side, side);
+    figure.text(pane.caption.textContent, x, top + side + 18, { size: 13, fill: theme.soft });
+    x += side + 24;
+  }
+  const size = 92, left = x;
+  let y = top;
+  for (const tile of stage.right.hidden ? [] : stage.tiles.children) {
+    if (x + size > figure.width - MARGIN) { x = left; y += size + 28; }
+    figure.canvas(tile.firstChild, x, y, size, size);
+    figure.text(tile.textContent.slice(0, 15), x, y + size + 15, { size: 12, fill: theme.soft });
+    x += size + 10;
+  }
+  figure.y = Math.max(top + side + 24, y + size + 28);
+  figure.paragraph(stage.moments.out.textContent, { size: 13, fill: theme.soft });
+}
+
+function drawTelling(figure, view) {
+  const { telling: stage } = view, top = figure.y, side = 300, size = 100, left = MARGIN + side + 28;
+  figure.canvas(stage.pane.canvas, MARGIN, top, side, side);
+  figure.text(stage.pane.caption.textContent, MARGIN, top + side + 18, { size: 13, fill: theme.soft });
+  let x = left, y = top;
+  for (const frame of stage.frames) {
+    if (x + size > figure.width - MARGIN) { x = left; y += size + 50; }
+    figure.text(frame.firstChild.textContent, x, y + 14, { size: 15, weight: frame.classList.contains("av-shown") ? 600 : 400 });
+    figure.canvas(frame.children[1], x, y + 20, size, size);
+    figure.text(frame.children[2]?.textContent ?? "", x, y + size + 35, { size: 12, fill: theme.soft });
+    x += size + 14;
+  }
+  figure.y = Math.max(top + side + 24, y + size + 46);
+}
+
 function drawComponents(figure, view) {
   const { components, mapPanel, sizes, run } = view;
   const y = figure.y;
   let x = MARGIN;
-  if (run.paired) { // its axes are named
+  if (run.paired && !run.isTelling) { // its axes are named
     figure.canvas(mapPanel.base, x, y, sizes.map, sizes.map);
     figure.canvas(mapPanel.over, x, y, sizes.map, sizes.map);
     x += sizes.map + 24;
-  } else if (!run.isPicture) {
+  } else if (run.stage === "text") {
     figure.text(t("axis_keys"), x + 14, y + 8, { size: 12, fill: theme.soft });
     figure.put(`<text transform="translate(${x + 8} ${y + 150}) rotate(-90)" font-size="12" fill="${theme.soft}">${xml(t("axis_queries"))}</text>`);
     figure.canvas(mapPanel.base, x + 14, y + 14, 140, 140);
@@ -140,7 +196,7 @@ function drawComponents(figure, view) {
     figure.text(part.stat.textContent, x, y + 40 + tall, { size: 12, fill: theme.soft });
     x += wide + 16;
   }
-  figure.y = y + (run.paired ? Math.max(168, sizes.map + 16) : 168);
+  figure.y = y + (run.paired && !run.isTelling ? Math.max(168, sizes.map + 16) : 168);
 }
 
 function drawScale(figure, look, relative) {

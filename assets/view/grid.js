@@ -21,8 +21,7 @@ class GridStage {
     this.film.setAttribute("role", "group");
     this.cropsTitle = h("h3", { className: "av-title" });
     this.many = said(h("button", { type: "button", className: "av-button", onclick: () => this.view.gallery.open() }), "gallery_open");
-    this.takers = h("div", { className: "av-takers", role: "group" });
-    said(this.takers, "send_to", {}, "aria-label");
+    this.takers = new Takers();
     this.memory = new Memory();
     this.top = h("div", { className: "av-grid-top" }, this.facts);
     const looked = h("section", { className: "av-looked" }, this.cropsTitle, this.crops);
@@ -42,13 +41,6 @@ class GridStage {
     if (pane.brushed) return this.brush.grid;
     const map = pane.queries || pane.keys ? this.map : this.mapFrom(pane);
     return map ? (pane.queries || map !== this.map ? map.queryAxis : map.keyAxis).grid : null;
-  }
-
-  rectangle([, columns], a, b) {
-    const [rows, cols] = [[a, b].map((cell) => Math.floor(cell / columns)), [a, b].map((cell) => cell % columns)].map((pair) => pair.sort((x, y) => x - y));
-    const found = [];
-    for (let r = rows[0]; r <= rows[1]; r++) for (let c = cols[0]; c <= cols[1]; c++) found.push(r * columns + c);
-    return found;
   }
 
   // ---- which map: a visitor just clicks any cell of any picture ----
@@ -91,7 +83,7 @@ class GridStage {
     third.element.hidden = !sourced;
     second.element.hidden = !sourced && !map;
     if (this.brush.element.parentElement !== first.tools) first.tools.append(this.brush.element);
-    (sourced ? second : first).tools.append(this.takers);
+    (sourced ? second : first).tools.append(this.takers.element);
     this.element.classList.toggle("av-sourced", sourced);
   }
 
@@ -146,19 +138,8 @@ class GridStage {
     return known[name];
   }
 
-  // One button for every other choice that takes this picture; the controls know them.
   offer() {
-    if (!this.run) return; // nothing is painted yet
-    const { run } = this, picture = [...run.pictures].reverse().find(Boolean);
-    const { generator, variant, request } = run.head, from = { ...request, generator, variant, seed: run.seed, pictured: this.sourced };
-    const found = (picture && window.attentionLab.takers?.(`${generator}/${variant}`)) || [];
-    this.takers.hidden = !found.length;
-    this.takers.replaceChildren(...found.map(({ target, label }) => {
-      const send = () => window.attentionLab.send(picture.url, target, from);
-      const button = h("button", { type: "button", className: "av-link", onclick: send }, `→ ${words(label)}`);
-      button.setAttribute("aria-label", t("send_it", { to: words(label) }));
-      return button;
-    }));
+    if (this.run) this.takers.offer(this.run, [...this.run.pictures].reverse().find(Boolean), this.sourced);
   }
 
   showFacts(run) {
@@ -170,24 +151,9 @@ class GridStage {
     this.facts.replaceChildren(...facts.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
   }
 
-  // The pictures as large as lets all of the view be seen at once.
   fit() {
-    const { view, element } = this, open = !view.change.element.hidden || !view.more.hidden;
-    view.root.classList.remove("av-tight");
-    if (!this.run?.isPicture || narrow.matches || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
-    let most = this.room();
-    if (most < LEAST) { view.root.classList.add("av-tight"); most = this.room(); }
-    element.style.setProperty("--most", `${Math.round(most)}px`);
-    if (document.documentElement.scrollHeight > window.innerHeight && !open) view.root.classList.add("av-tight"); // what stands beside the pictures is taller
-  }
-
-  // Pixels that a picture may be tall, as all else stands now.
-  room() {
-    const { view } = this;
-    const open = [view.change.element, view.more].reduce((sum, each) => sum + (each.hidden ? 0 : each.offsetHeight + 8), 0);
-    const above = view.root.getBoundingClientRect().top + window.scrollY;
-    const [pane] = this.panes, under = pane.element.offsetHeight - pane.frame.offsetHeight;
-    return window.innerHeight - above - (view.root.offsetHeight - open - view.stage.offsetHeight) - under - ROOM;
+    const [pane] = this.panes;
+    fitPictures(this.view, this.element, this.run, () => pane.element.offsetHeight - pane.frame.offsetHeight);
   }
 
   // ---- painting ----
@@ -253,10 +219,7 @@ class GridStage {
     frame(pen, [CROP / 3, CROP / 3, CROP / 3, CROP / 3], colour);
   }
 
-  place(cell, axis = "keyAxis") {
-    const columns = this.map[axis].grid[1];
-    return t("place", { row: Math.floor(cell / columns) + 1, column: (cell % columns) + 1 });
-  }
+  place(cell, axis = "keyAxis") { return placeOn(this.map[axis].grid, cell); }
 
   showFilm(pictures, current) {
     const nodes = pictures.slice(0, 7).map(({ seed, url }) => {
@@ -271,13 +234,41 @@ class GridStage {
   }
 }
 
+// The pictures of a stage as large as lets all of the view be seen at once. around: pixels of the stage's height that are not theirs.
+function fitPictures(view, element, run, around) {
+  const open = !view.change.element.hidden || !view.more.hidden;
+  view.root.classList.remove("av-tight");
+  if (!run || narrow.matches || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
+  let most = roomOf(view) - around();
+  if (most < LEAST) { view.root.classList.add("av-tight"); most = roomOf(view) - around(); }
+  element.style.setProperty("--most", `${Math.round(most)}px`);
+  if (document.documentElement.scrollHeight > window.innerHeight && !open) view.root.classList.add("av-tight"); // what stands beside the pictures is taller
+}
+
+// Pixels that the stage may be tall, as all else stands now.
+function roomOf(view) {
+  const open = [view.change.element, view.more].reduce((sum, each) => sum + (each.hidden ? 0 : each.offsetHeight + 8), 0);
+  const above = view.root.getBoundingClientRect().top + window.scrollY;
+  return window.innerHeight - above - (view.root.offsetHeight - open - view.stage.offsetHeight) - ROOM;
+}
+
+const placeOn = ([, columns], cell) => t("place", { row: Math.floor(cell / columns) + 1, column: (cell % columns) + 1 });
+
+// The cells of the rectangle between two, on a grid.
+function rectangle([, columns], a, b) {
+  const [rows, cols] = [[a, b].map((cell) => Math.floor(cell / columns)), [a, b].map((cell) => cell % columns)].map((pair) => pair.sort((x, y) => x - y));
+  const found = [];
+  for (let r = rows[0]; r <= rows[1]; r++) for (let c = cols[0]; c <= cols[1]; c++) found.push(r * columns + c);
+  return found;
+}
+
 // A picture with its image, once that can be drawn.
 async function decoded(picture) {
   picture.image ||= await imageOf(picture.url);
   return picture;
 }
 
-const IMAGES = 8; // on their way
+const IMAGES = 120; // on their way: of a picture that forms two a step
 const coming = new Map(); // url → promise of its image
 
 // Begins to read a picture: what is asked for as soon as its message is here is there when its maps are unpacked.

@@ -19,7 +19,7 @@ class HeadPanel {
     this.element = h("section", { className: "av-head-part" }, this.layers, this.radios, this.told);
     this.items = [];
     this.built = "";
-    rovingRadios(this.layers, (item) => view.setLayer(item.layer));
+    rovingRadios(this.layers, (item) => (item.layer ? view.setLayer(item.layer) : view.openCells()));
     this.radios.addEventListener("keydown", (event) => this.key(event));
     this.group.addEventListener("scroll", () => this.paintSoon(), { passive: true });
   }
@@ -57,13 +57,25 @@ class HeadPanel {
       const item = h("button", { type: "button", role: "radio", className: "av-chip", onclick: () => this.view.setLayer(each.id) });
       Object.assign(item, { layer: each.id, kind: each.kind });
       const name = this.view.kindName(each.kind);
-      if (run.source) item.title = t(`${name}_long`);
+      if (run.source && run.isPicture) item.title = t(`${name}_long`);
       return this.byKinds ? said(item, name) : said(item, "layer", () => ({ kind: t(`kind_${each.kind}`), layer: each.layer + 1 }));
     }));
+    if (run.isPainting) this.offerCells(run);
     this.mixes.replaceChildren();
     if (this.isStack) this.buildStack(run); else this.buildList(map);
     this.items = [...this.radios.querySelectorAll('[role="radio"]')];
     this.title.title = this.isStack ? t("heads_keys") : "";
+  }
+
+  // How cells look at one another is not known before it is asked for.
+  offerCells(run) {
+    if (!server.maps || run.series || run.order.some((map) => map.kind === "self")) return;
+    const item = said(h("button", { type: "button", role: "radio", className: "av-chip", disabled: Boolean(run.cellsUnknown), onclick: () => this.view.openCells() }), "painting_self");
+    Object.assign(item, { kind: "self", tabIndex: -1, title: t("painting_self_long") });
+    item.setAttribute("aria-checked", "false");
+    this.layers.hidden = false;
+    this.element.classList.add("av-kinds");
+    this.layers.append(item);
   }
 
   buildList(map) {
@@ -132,7 +144,12 @@ class HeadPanel {
   measured(run, map, head) {
     const shares = run.head.heads?.[map.kind]?.[map.layer]?.[head];
     if (shares) return DOES.filter((name) => name in shares).map((name) => [name, shares[name]]).sort((a, b) => b[1] - a[1]);
-    if (run.isPicture) return this.measuredCells(map, head);
+    if (run.isPainting && map.kind === "cross") {
+      const { truth } = run.head, steps = truth?.pointing?.[map.layer]?.[head];
+      const share = steps?.[this.view.momentNow === "mean" ? truth.steps : scaled(this.view.momentNow, run.steps.length, truth.steps)];
+      return share === undefined ? [] : [["points", share]];
+    }
+    if (run.isPicture) return this.measuredCells(run, map, head);
     const known = (map.habits ||= new Map()), drawn = `${head}:${map.version}`;
     if (!run.done || run.shown < run.steps.length || map.kind !== "self" || run.paired) return [];
     if (!known.has(drawn)) {
@@ -142,9 +159,9 @@ class HeadPanel {
     return known.get(drawn);
   }
 
-  measuredCells(map, head) {
-    const colours = this.view.grid.coloursOf(map), known = (map.habits ||= new Map()), drawn = `${head}:${map.version}`;
-    if (!colours) return [];
+  measuredCells(run, map, head) {
+    const colours = run.isPainting ? null : this.view.grid.coloursOf(map), known = (map.habits ||= new Map()), drawn = `${head}:${map.version}:${map.moment ?? ""}`;
+    if (!colours && !run.isPainting) return [];
     if (!known.has(drawn)) known.set(drawn, habitsOfCells(map, head, colours));
     const found = known.get(drawn);
     if (!found) { known.delete(drawn); return []; }
@@ -153,7 +170,8 @@ class HeadPanel {
 
   describe(run, map, head) {
     if (head === "rollout") return t("rollout_told", { n: run.stack.length });
-    if (typeof head !== "number") return t(`${head}_told`, { layer: map.layer + 1, n: map.heads });
+    const points = run.isPainting && run.head.truth && map.kind === "cross" ? ` · ${t("heads_points")}` : "";
+    if (typeof head !== "number") return t(`${head}_told`, { layer: map.layer + 1, n: map.heads }) + points;
     const list = this.measured(run, map, head).filter(([, share]) => share >= 0.005).map(([what, share]) => t("does", { share: percent(share), what: t(`does_${what}`) }));
     return [t("head_of", { layer: map.layer + 1, head: head + 1 }), list.join(t("comma"))].filter(Boolean).join(t("colon"));
   }
@@ -166,7 +184,7 @@ class HeadPanel {
       const { head } = item;
       const pen = fresh(item.querySelector("canvas"), size, size);
       const habit = item.querySelector("small");
-      if (map.queryAxis && map.queryAxis.grid) this.drawGrid(pen, map, head, size);
+      if (map.queryAxis?.grid || map.keyAxis?.grid) this.drawGrid(pen, map, head, size);
       else {
         const n = Math.min(map.queries, 64), from = Math.max(0, map.queries - n);
         cells(pen, n, n, (r, c) => {
@@ -198,7 +216,8 @@ class HeadPanel {
     for (const item of this.items) {
       const map = item.map && run.maps.get(item.map);
       if (!map) continue;
-      const drawn = [run.id, map.version, theme.dark, sizes.cell, run.done && run.shown === run.steps.length, lang()].join();
+      const painted = run.isPainting ? `${this.view.momentNow} ${this.wordShown(map)}` : "";
+      const drawn = [painted, run.id, map.version, theme.dark, sizes.cell, run.done && run.shown === run.steps.length, lang()].join();
       if (item.drawn === drawn) continue;
       const top = this.layerMaps.indexOf(map) * tall;
       if (top > scrollTop + clientHeight || top + tall < scrollTop) continue;
@@ -206,7 +225,7 @@ class HeadPanel {
       item.drawn = drawn;
       const size = item.children[1] ? sizes.cell : sizes.tiny, dots = Math.min(size, Math.max(2, map.queries));
       const pen = fresh(item.firstChild, size, size);
-      if (map.keyAxis?.grid) this.drawGrid(pen, map, item.head, size);
+      if (map.keyAxis?.grid || run.isPainting) this.drawGrid(pen, map, item.head, size);
       else { const small = map.small(item.head, dots, 3 * size); cells(pen, dots, dots, (r, c) => small[r * dots + c] / 255 || -1, 0, 0, size, size); }
       this.name(item, run, map);
     }
@@ -218,17 +237,40 @@ class HeadPanel {
     this.told.textContent = this.told.title = this.isStack ? this.describe(run, map, head) : "";
   }
 
-  drawGrid(pen, map, head, size) {
-    const [rows, columns] = map.keyAxis.grid;
-    const total = new Float32Array(rows * columns);
-    const stride = Math.max(1, Math.floor(map.queries / 256));
+  // The word whose map the heads of a picture that forms are shown by: the chosen one, else one that names a thing, else the pinned cell's.
+  wordShown(map) {
+    const { state, run } = this.view, [thing] = run.regions;
+    if (map.keyAxis?.grid) return null;
+    return state.key ?? thing?.at[0] ?? topKeys(map.row("mean", Math.min(state.pins[0] ?? 0, map.queries - 1)) ?? [], 1)[0] ?? 0;
+  }
+
+  // By cell, what a head's thumbnail shows; null where that is not here yet.
+  cellsOf(map, head) {
+    const { run, state, momentNow } = this.view, pin = Math.min(state.pins[0] ?? 0, map.queries - 1);
+    if (run.isPainting) {
+      map.moment = momentNow;
+      if (!map.has(head)) return null;
+      if (!map.keyAxis?.grid) return map.column(head, this.wordShown(map));
+    }
+    if (run.isTelling) return map.row(head, pin);
+    const total = new Float32Array(map.keyAxis.grid[0] * map.keyAxis.grid[1]), stride = Math.max(1, Math.floor(map.queries / 256));
     for (let q = 0; q < map.queries; q += stride) { const row = map.row(head, q); if (row) for (let k = 0; k < total.length; k++) total[k] += row[k]; }
-    const top = Math.max(...total) || 1;
-    cells(pen, rows, columns, (r, c) => level(total[r * columns + c], top), 0, 0, size, size);
+    return total;
+  }
+
+  drawGrid(pen, map, head, size) {
+    const [rows, columns] = (map.keyAxis?.grid ? map.keyAxis : map.queryAxis).grid, weights = this.cellsOf(map, head);
+    if (!weights) return;
+    const top = Math.max(...weights) || 1;
+    cells(pen, rows, columns, (r, c) => level(weights[r * columns + c], top), 0, 0, size, size);
   }
 
   // The sentence that says it and its numbers; `chance`: what it would be if all keys counted alike.
   habit(run, map, head) {
+    if (run.isPainting || run.isTelling) {
+      const [best] = run.isPainting ? this.measured(run, map, head) : [];
+      return best ? ["does", { share: percent(best[1]), what: t(`does_${best[0]}`) }] : [];
+    }
     if (map.queryAxis && map.queryAxis.grid && map.keyAxis && map.keyAxis.grid) {
       const found = habitsOfCells(map, head, this.view.grid.coloursOf(map));
       if (!found) return [];

@@ -6,16 +6,45 @@ const keeping = {
   async fetchRow() {
     const { run, state } = this;
     if (!server.row || !run || !this.map || !run.head.attention || state.pins.length !== 1 || run.series || !run.done) return;
-    const [query] = state.pins;
-    if (run.details.has(query)) return;
+    const [query] = state.pins, step = this.momentNow;
+    if (run.isPainting ? step === "mean" || this.detailOf(query) : run.details.has(query)) return;
     try {
-      const sent = await server.row({ run: run.id, query });
+      const sent = await server.row({ run: run.id, query, ...(run.isPainting ? { step } : {}) });
       if (!sent || !sent.details) { run.silent = sent?.error ?? null; this.refresh(); return; }
-      for (const detail of sent.details) run.details.set(detail.query, [...(run.details.get(detail.query) || []), detail]);
+      run.keep(sent.details, step);
       this.refresh();
     } catch (error) {
       console.warn(error); // the strips stay as the wire's weights have them
     }
+  },
+
+  // All heads of a step, or averaged over all, of one kind: what the run's own messages leave out.
+  async fetchMaps(kind = this.map?.kind) {
+    const { run, momentNow: moment } = this;
+    if (!server.maps || !run?.isPainting || run.series || !run.head.attention || !kind || (!run.done && this.state.head === "mean")) return;
+    const maps = run.order.filter((map) => map.kind === kind), asked = `${kind}@${moment}`;
+    if ((maps.length && maps.every((map) => map.wholes.has(moment))) || (run.asked ||= new Set()).has(asked)) return;
+    run.asked.add(asked);
+    this.root.dataset.fetching = asked;
+    const answer = await server.maps({ run: run.id, step: moment === "mean" ? null : moment, kind }).catch(() => null);
+    if (answer?.maps?.length) await run.join(answer);
+    delete this.root.dataset.fetching;
+    if (run !== this.run || !answer?.maps?.length) return;
+    if (this.map) this.heads.update(run, this.map);
+    this.drawHeads();
+    this.refresh();
+  },
+
+  // How the cells of a picture that forms look at one another: that step is run again.
+  async openCells() {
+    const { run } = this;
+    const cells = () => run.order.find((map) => map.kind === "self");
+    if (!cells()) {
+      if (this.momentNow === "mean") this.state.moment = "last";
+      await this.fetchMaps("self");
+    }
+    if (run !== this.run) return;
+    if (cells()) this.setLayer(cells().id); else { run.cellsUnknown = true; this.heads.built = ""; this.heads.update(run, this.map); }
   },
 
   showRun(id) {
@@ -29,7 +58,7 @@ const keeping = {
     const edits = run.head.request?.edits || [];
     const mark = edits.length ? "✎ " : "";
     const hidden = run.hidden.size;
-    if (run.source) return mark + t(hidden ? "branch_filled" : "branch_picture", { n: hidden });
+    if (run.source && run.isPicture) return mark + t(hidden ? "branch_filled" : "branch_picture", { n: hidden });
     if (run.isPicture) return mark + (run.head.request?.text?.trim().slice(0, 18) || t("branch_seed", { seed: run.seed }));
     const before = run.before?.tokens || [];
     const at = run.tokens.findIndex((token, i) => token !== before[i]);
@@ -165,6 +194,9 @@ const keeping = {
     const { pins, head } = this.state;
     if (pins.length && pins.length <= 16) here.searchParams.set("pin", pins.join(",")); else here.searchParams.delete("pin");
     here.searchParams.set("head", String(head));
+    const { moment, key } = this.state;
+    if (this.run?.isPainting && moment !== "last") here.searchParams.set("step", String(moment)); else here.searchParams.delete("step");
+    if (this.run?.isPainting && key !== null) here.searchParams.set("word", String(key)); else here.searchParams.delete("word");
     if (this.run && this.run.order.length > 1) here.searchParams.set("layer", this.map.id); else here.searchParams.delete("layer");
     history.replaceState(history.state, "", here);
   },

@@ -29,6 +29,41 @@ const looking = {
     this.refresh();
   },
 
+  // Over a word of a prompt that a picture is made from.
+  hoverKey(word) {
+    if (word === null ? !this.state.over : this.state.over?.key === word && this.state.over.named) return;
+    this.state.over = word === null ? null : { key: word, named: true };
+    this.refresh();
+  },
+
+  // The word whose map lies over the picture that forms; once more, and it is none.
+  chooseWord(word) {
+    if (this.map?.keyAxis?.grid) { // looking at cells until now
+      const words = this.run.order.find((map) => map.kind === "cross");
+      if (words) this.setLayer(words.id);
+    }
+    this.chooseKey(word);
+    if (this.state.key === null) this.state.over = null;
+    this.drawHeads();
+    this.writeAddress();
+    this.speak();
+  },
+
+  // ---- the step of a picture that forms ----
+
+  // The step that is read, or "mean": averaged over all, where what is looked at are words.
+  get momentNow() {
+    const { moment } = this.state, last = Math.max(0, this.run.shown - 1);
+    if (moment === "last" || !this.run.isPainting || (moment === "mean" && this.map && this.map.kind !== "cross")) return last;
+    return moment === "mean" ? "mean" : Math.min(moment, last);
+  },
+
+  setMoment(moment, settle = true) {
+    this.state.moment = moment === this.run.steps.length - 1 && this.run.done ? "last" : moment;
+    this.refresh();
+    if (settle) { this.drawHeads(); this.settled(); this.askMaps(); }
+  },
+
   pinWord(word, more = false) {
     if (this.run.rowOf(word) < 0) { this.pinKey(this.run.keyOf(word)); return; }
     if (this.run.paired) this.state.reverse = false;
@@ -51,7 +86,7 @@ const looking = {
   },
 
   pinRows(rows) {
-    Object.assign(this.state, { pins: rows.sort((a, b) => a - b), follow: false, key: null, painted: null });
+    Object.assign(this.state, { pins: rows.sort((a, b) => a - b), follow: false, key: this.run.isPainting ? this.state.key : null, painted: null });
     if (!this.run.isPicture) this.state.over = null;
     this.refresh();
     this.settled();
@@ -60,7 +95,7 @@ const looking = {
   },
 
   showPinned() {
-    if (this.run && !this.run.isPicture && this.state.pins.length) this.text.reveal(this.run.wordOf(this.state.pins[0]));
+    if (this.run?.stage === "text" && this.state.pins.length) this.text.reveal(this.run.wordOf(this.state.pins[0]));
   },
 
   settled() {
@@ -73,6 +108,7 @@ const looking = {
   pinStep(row) { if (this.map && row < this.map.queries) this.pinRows([row]); },
 
   turn(by) {
+    if (this.run?.isPainting) { const at = this.momentNow; this.setMoment(Math.max(0, Math.min(this.run.shown - 1, (at === "mean" ? this.run.shown - 1 : at) + by))); return; }
     if (!this.map || !this.state.pins.length) return;
     this.pinRows([Math.max(0, Math.min(this.map.queries - 1, this.state.pins[0] + by))]);
   },
@@ -92,7 +128,7 @@ const looking = {
 
   keyName(key) {
     if (key === OTHERS) return t("others");
-    if (this.map?.keyAxis?.grid) return this.grid.map ? this.grid.place(key) : String(key);
+    if (this.map?.keyAxis?.grid) return placeOn(this.map.keyAxis.grid, key);
     return bare(this.map?.keyAxis?.tokens?.[key] ?? this.run.tokens[this.run.wordOfKey(key)] ?? "");
   },
 
@@ -104,6 +140,7 @@ const looking = {
     this.heads.update(this.run, this.map);
     this.refresh();
     this.settled();
+    this.askMaps();
   },
 
   // Another map, the same words.
@@ -111,21 +148,28 @@ const looking = {
     const { run } = this;
     const opening = run.unpack([run.maps.get(id)]);
     if (opening) { opening.then(() => { if (run === this.run) this.setLayer(id, head, pins); }); return; }
-    const words = this.state.pins.map((row) => run.wordOf(row));
+    const words = this.state.pins.map((row) => run.wordOf(row)), grid = this.map?.queryAxis?.grid;
     this.map = run.maps.get(id);
     this.state.layer = id;
     if (run.kind !== this.map.kind) {
       run.kind = this.map.kind;
-      const rows = words.map((word) => run.rowOf(word)).filter((row) => row >= 0 && row < this.map.queries);
-      Object.assign(this.state, { pins: rows.length ? rows : this.firstPins(), key: null, over: null, reverse: false, painted: null });
+      if (run.isPainting) this.state.key = null; else this.turnTo(words);
     }
+    if (run.isPainting && grid) Object.assign(this.state, { pins: rescaled(this.state.pins, grid, this.map.queryAxis.grid), over: null });
     if (pins) { Object.assign(this.state, { pins, follow: false, key: null, painted: null }); this.keepPins = run.isPicture; }
     this.state.head = this.chosenHead = typeof head === "number" ? Math.min(head, this.map.heads - 1) : head;
-    if (run.isPicture) this.grid.update(run, this.map);
+    if (run.isPicture) this.stageOf(run).update(run, this.map);
     this.heads.update(run, this.map);
     this.drawHeads();
     this.refresh();
     this.settled();
+    this.askMaps();
+  },
+
+  // The same words in a map of another kind.
+  turnTo(words) {
+    const rows = words.map((word) => this.run.rowOf(word)).filter((row) => row >= 0 && row < this.map.queries);
+    Object.assign(this.state, { pins: rows.length ? rows : this.firstPins(), key: null, over: null, reverse: false, painted: null });
   },
 
   // ---- what is looked at now ----
@@ -140,7 +184,7 @@ const looking = {
 
   // The next head of the layer, the same head of the next layer.
   stepHead(by) {
-    if (!this.map || this.run.isPicture) return;
+    if (!this.map || (this.run.isPicture && !this.run.isPainting)) return;
     const { heads } = this.map;
     const at = typeof this.state.head === "number" ? this.state.head : by > 0 ? -1 : 0;
     this.setHead((at + by + heads) % heads);
@@ -177,6 +221,7 @@ const looking = {
   see() {
     const { run, map, state } = this;
     if (!map || !state.pins.length) return null;
+    if (run.isPainting) return this.seePainting();
     const over = state.over;
     const grid = Boolean(map.keyAxis?.grid);
     const wanted = over ? Boolean(over.key || state.alt || state.reverse) : state.reverse;
@@ -189,6 +234,23 @@ const looking = {
     look.listed = topShares(row, LISTED).filter((key) => !(state.aside && key === 0));
     look.best = look.listed.filter((key) => key !== OTHERS);
     if (reverse) this.seeReverse(look, grid); else this.seeForward(look, grid);
+    return look;
+  },
+
+  // Cells that look at words, and from where a word is looked at, both at once and on one scale; or cells that look at cells.
+  seePainting() {
+    const { map, state } = this, { over } = state;
+    map.moment = this.momentNow;
+    const keyGrid = map.keyAxis?.grid ?? null, asks = over?.cell !== undefined;
+    const rows = (asks ? [over.cell] : state.pins).map((row) => Math.min(row, map.queries - 1));
+    const exact = rows.length === 1 ? this.detailOf(rows[0]) : null;
+    const row = exact ? Object.assign(Float32Array.from(mixHeads(exact.weights, state.head), (weight) => weight || 0), { rest: 0 }) : this.mean(rows);
+    const word = keyGrid ? null : over?.named ? over.key : state.key;
+    const top = keyGrid ? this.topOf(row) : state.relative ? map.top(state.head) : 1;
+    const look = { rows, row, reverse: false, over, word, asks, key: state.key, keyGrid, top, weights: row, boxed: rows, stood: null, arcs: [], used: rows.some((each) => map.used(state.head, each)) };
+    look.listed = look.best = topKeys(row, LISTED);
+    if (word !== null) look.column = map.column(state.head, word);
+    look.seen = !asks && word !== null; // the sentence is about the word
     return look;
   },
 
@@ -232,3 +294,9 @@ const looking = {
 
   keyOf(look) { return look.best[0] ?? 0; },
 };
+
+// Cells of one grid as those of another that lie there.
+function rescaled(pins, [rows, columns], [tall, wide]) {
+  const to = (cell) => Math.floor(((Math.floor(cell / columns) + 0.5) * tall) / rows) * wide + Math.floor((((cell % columns) + 0.5) * wide) / columns);
+  return [...new Set(pins.map(to))];
+}

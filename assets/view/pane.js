@@ -33,7 +33,7 @@ class Pane {
       const cell = this.cellAt(event);
       if (this.brushed) { stage.brush.over(cell, event); return; }
       if (event.pointerType === "touch") return;
-      if (this.queries && this.from !== null && event.buttons && cell !== this.from) { this.dragged = true; this.view.pinRows(stage.rectangle(this.grid, this.from, cell)); }
+      if (this.queries && this.from !== null && event.buttons && cell !== this.from) { this.dragged = true; this.view.pinRows(rectangle(this.grid, this.from, cell)); }
       this.hover(cell, event.altKey);
     });
     frame.addEventListener("pointerleave", () => { stage.brush.leave(); this.view.hoverCell(null); });
@@ -73,7 +73,7 @@ class Pane {
     const [r, c] = [Math.floor(at / columns) + move[0], (at % columns) + move[1]];
     this.cursor = Math.max(0, Math.min(rows - 1, r)) * columns + Math.max(0, Math.min(columns - 1, c));
     if (this.brushed) { this.stage.brush.over(this.cursor); return; }
-    if (this.queries && event.shiftKey) this.view.pinRows(this.stage.rectangle(this.grid, this.view.state.pins[0] ?? at, this.cursor));
+    if (this.queries && event.shiftKey) this.view.pinRows(rectangle(this.grid, this.view.state.pins[0] ?? at, this.cursor));
     this.hover(this.cursor);
     this.view.refresh();
   }
@@ -94,7 +94,7 @@ class Pane {
     const brushing = this.brushed && stage.brush.at !== null; // one rubs out what one sees
     const mapped = look && stage.map && !stage.previewed && !brushing;
     const dimmed = mapped && this.of !== "difference" && (look.reverse ? this.queries : this.keys);
-    if (dimmed) this.dim(pen, look, size, smooth);
+    if (dimmed) shade(pen, look.weights, stage.map[look.reverse ? "queryAxis" : "keyAxis"].grid, look.top, size, smooth);
     if (stage.sourced && this.of !== "out") this.hatch(pen, size);
     if (stage.sourced && this.of === "out") this.outline(pen, size);
     if (mapped) this.marks(pen, look, size);
@@ -106,23 +106,10 @@ class Pane {
     return [((cell % columns) / columns) * size, (Math.floor(cell / columns) / rows) * size, size / columns, size / rows];
   }
 
-  dim(pen, look, size, smooth) {
-    const [rows, columns] = this.stage.map[look.reverse ? "queryAxis" : "keyAxis"].grid;
-    scratch.width = columns;
-    scratch.height = rows;
-    const inner = scratch.getContext("2d"), image = inner.createImageData(columns, rows);
-    for (let cell = 0; cell < rows * columns; cell++) image.data.set([...SHADE, 255 * DIM * (1 - level(look.weights[cell] || 0, look.top))], 4 * cell);
-    inner.putImageData(image, 0, 0);
-    pen.save();
-    pen.imageSmoothingEnabled = smooth;
-    pen.drawImage(scratch, 0, 0, size, size);
-    pen.restore();
-  }
-
   // What asks stands in a frame with four lines that point at it; on the other picture the lines alone say where that would be.
   marks(pen, look, size) {
     const asking = look.reverse ? this.keys : this.queries;
-    const axis = this.stage.map[look.reverse ? "keyAxis" : "queryAxis"].grid, colour = look.reverse ? theme.key : theme.query;
+    const axis = this.stage.map[look.reverse ? "keyAxis" : "queryAxis"]?.grid, colour = look.reverse ? theme.key : theme.query;
     if (asking && look.boxed.length) {
       const boxes = look.boxed.map((cell) => this.box(cell, size, axis));
       const [x, y] = [0, 1].map((i) => Math.min(...boxes.map((box) => box[i])));
@@ -186,6 +173,19 @@ class Pane {
     const [right, foot] = [0, 1].map((i) => Math.max(...boxes.map((box) => box[i] + box[i + 2])));
     frame(pen, [x, y, right - x, foot - y], theme.query);
   }
+}
+
+// Darkens a picture where a map has little weight.
+function shade(pen, weights, [rows, columns], top, size, smooth = false) {
+  scratch.width = columns;
+  scratch.height = rows;
+  const inner = scratch.getContext("2d"), image = inner.createImageData(columns, rows);
+  for (let cell = 0; cell < rows * columns; cell++) image.data.set([...SHADE, 255 * DIM * (1 - level(weights[cell] || 0, top))], 4 * cell);
+  inner.putImageData(image, 0, 0);
+  pen.save();
+  pen.imageSmoothingEnabled = smooth;
+  pen.drawImage(scratch, 0, 0, size, size);
+  pen.restore();
 }
 
 // A frame in a colour, readable on any ground.

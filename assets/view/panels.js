@@ -178,7 +178,7 @@ class Legend {
   paint(look, relative) {
     const wide = 196, top = relative ? look.top : 1;
     const drawn = [top, theme.dark, look.reverse, look.used].join();
-    said(this.text, relative ? "scale_relative" : "scale_absolute", { top: percent(top) });
+    said(this.text, !relative ? "scale_absolute" : look.word !== undefined && !look.keyGrid ? "scale_common" : "scale_relative", { top: percent(top) });
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const pen = fresh(this.canvas, wide + 28, 30);

@@ -50,7 +50,8 @@ function complete(message, before, prompt) {
 
 // The rows that one step brought to one map, where they stand in the bytes of their message.
 class Part {
-  constructor({ h, q, k, first, ragged, top, used }, block, at) {
+  constructor({ h: heads, mean, q, k, first, ragged, top, used }, block, at) {
+    const h = mean ? 1 : heads;
     Object.assign(this, { block, at, h, q, top, keys: k, used: used ? bytesOf(used) : null });
     this.lengths = Array.from({ length: q }, (_, row) => (ragged ? Math.min(first + row + 1, k) : k));
     this.starts = [];
@@ -106,8 +107,7 @@ class WeightMap {
 
   add(sent) {
     const { h, q, k, first, part } = sent;
-    if (sent.query) this.queryAxis = sent.query;
-    if (sent.key && !sent.key.same) this.keyAxis = sent.key;
+    this.name(sent);
     this.keys = Math.max(this.keys, k);
     for (let row = 0; row < q; row++) {
       this.places[first + row] = { part, row };
@@ -116,6 +116,13 @@ class WeightMap {
     this.heads = h;
     this.version++;
   }
+
+  name({ query, key }) {
+    if (query && !query.same) this.queryAxis = query;
+    if (key && !key.same) this.keyAxis = key;
+  }
+
+  get parts() { return this.places.map((place) => place.part); }
 
   // Weights of one query under one head, the mean ("mean") or the highest ("max") of all; null if there is no such row.
   row(head, position) {
@@ -215,13 +222,26 @@ class Run {
     this.stepOf = []; // by chosen token: its step
     this.pictures = []; // by step: { url, image }
     this.source = null; // the picture that it was made from: { url, image }
+    this.sources = []; // by step, of a picture that forms: what the step was given
+    this.regions = []; // where the things are that its words name
+    this.unknown = []; // [text, offers] of what it does not know
     this.facts = {};
-    this.details = new Map(); // query → details
+    this.details = new Map(); // query, of a picture that forms "step@query" → details
+  }
+
+  // Which stage shows it: what looks at what.
+  get stage() {
+    const { produces, accepts = [], prompt = [], request } = this.head ?? {};
+    const worded = prompt.length > 0 || request?.settings?.steps !== undefined; // its words are keys; before the first step: it has steps
+    if (produces === "picture") return accepts.includes("text") && worded ? "painting" : "grid";
+    return produces === "text" && accepts.includes("picture") ? "telling" : "text";
   }
 
   get order() { return [...this.maps.values()]; }
   get seed() { return this.facts.seed ?? this.head?.seed ?? 0; }
   get hidden() { return new Set(this.head?.request?.hidden || []); } // cells of the source that were rubbed out
+  get isPainting() { return this.stage === "painting"; }
+  get isTelling() { return this.stage === "telling"; }
   get isPicture() { return this.head ? this.head.produces === "picture" : this.pictures.length > 0; }
   // Whether it reads one text and writes another: its stage has two axes.
   get paired() { return !this.isPicture && (this.head?.pin?.kind === "cross" || this.maps.has("cross:0")); }
@@ -236,12 +256,33 @@ class Run {
     if (message.head) this.head = { ...(this.head || {}), ...message.head };
     complete(message, this.steps[message.first - 1], this.head?.prompt?.length ?? 0);
     const maps = message.steps.flatMap((step) => step.maps || []);
-    const wanted = maps.filter((map) => `${map.kind}:${map.layer}` === id);
+    const wanted = maps.filter((map) => this.isPainting || `${map.kind}:${map.layer}` === id);
     return loaded((wanted.length || !maps.length ? wanted : [maps[0]]).map((map) => map.part));
   }
 
   // Unpacks all rows of these maps; null where they are.
-  unpack(maps) { return loaded(maps.flatMap((map) => map.places.map((place) => place.part))); }
+  unpack(maps) { return loaded(maps.flatMap((map) => map.parts)); }
+
+  // Takes maps of one step, or averaged over all (null), with all their heads; they say their axes themselves.
+  async join({ step, maps, ...bytes }) {
+    const block = new Block(bytes.apart ? {} : bytes), apart = bytes.apart?.map((each) => new Block(each));
+    let at = 0;
+    const parts = maps.map((sent, i) => {
+      sent.q ??= 1;
+      sent.k ??= sent.first + sent.q;
+      const part = new Part(sent, apart ? apart[i] : block, apart ? 0 : at);
+      at += part.size;
+      return part;
+    });
+    await loaded(parts);
+    maps.forEach((sent, i) => this.mapOf(sent).add({ ...sent, part: parts[i] }, step ?? "mean"));
+  }
+
+  mapOf({ kind, layer, h }) {
+    const id = `${kind}:${layer}`;
+    if (!this.maps.has(id)) this.maps.set(id, new (this.isPainting ? StepMap : WeightMap)(kind, layer, h));
+    return this.maps.get(id);
+  }
 
   take(message) {
     if (message.head) this.head = { ...(this.head || {}), ...message.head };
@@ -256,21 +297,26 @@ class Run {
       this.tokens = [...(this.head.prompt || [])];
       this.prompt = this.tokens.length;
     }
-    for (const sent of step.maps || []) {
-      const id = `${sent.kind}:${sent.layer}`;
-      if (!this.maps.has(id)) this.maps.set(id, new WeightMap(sent.kind, sent.layer, sent.h));
-      this.maps.get(id).add(sent);
-    }
+    for (const sent of step.maps || []) this.mapOf(sent).add(sent, this.shown);
     if (step.chosen) { this.tokens.push(step.chosen[1]); this.stepOf.push(this.shown); }
-    if (step.source) this.source = { url: step.source };
+    if (step.source && this.isPainting) this.sources[this.shown] = { url: step.source };
+    else if (step.source) this.source = { url: step.source };
+    if (step.regions) this.regions = step.regions.map((region) => new Silhouette(region));
+    if (step.unknown) this.unknown = step.unknown;
     if (step.picture) this.pictures[this.shown] = { url: step.picture };
     if (step.facts) Object.assign(this.facts, step.facts);
-    for (const detail of step.detail || []) {
-      const kept = this.details.get(detail.query) || [];
-      this.details.set(detail.query, [...kept, detail]);
-    }
+    this.keep(step.detail || [], this.shown);
     this.shown++;
   }
+
+  keep(details, step) {
+    for (const detail of details) {
+      const name = this.detailName(detail.query, step);
+      this.details.set(name, [...(this.details.get(name) || []), detail]);
+    }
+  }
+
+  detailName(query, step) { return this.isPainting ? `${step}@${query}` : query; }
 
   // ---- how the rows and keys of the map that is shown (`kind`) stand to the words: a word is a position in `tokens` ----
 

@@ -7,7 +7,7 @@ class View {
     this.run = null;
     this.map = null;
     this.look = null;
-    this.state = { head: "mean", layer: null, pins: [], follow: true, over: null, reverse: false, alt: false, key: null, relative: true, aside: false, smooth: false, whole: false, painting: false, painted: null };
+    this.state = { head: "mean", layer: null, pins: [], follow: true, over: null, reverse: false, alt: false, key: null, moment: "last", outlines: false, soft: true, relative: true, aside: false, smooth: false, whole: false, painting: false, painted: null };
     this.wanted = readAddress();
     this.sizes = { map: 200, head: 46, cell: 34, tiny: 24, strip: 300, tall: 108 };
     this.times = [];
@@ -27,6 +27,8 @@ class View {
   build() {
     this.text = new TextStage(this);
     this.grid = new GridStage(this);
+    this.painting = new PaintingStage(this);
+    this.telling = new TellingStage(this);
     this.mapPanel = new MapPanel(this);
     this.heads = new HeadPanel(this);
     this.components = new Components(this);
@@ -43,7 +45,7 @@ class View {
     this.notes = h("p", { className: "av-notes" });
     this.hint = said(h("p", { className: "av-hint" }), "hint");
     this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element, this.beams.element));
-    this.stage = h("div", { className: "av-stage" }, this.text.element, this.side, this.grid.element);
+    this.stage = h("div", { className: "av-stage" }, this.text.element, this.telling.element, this.side, this.grid.element, this.painting.element);
     this.buildSteps();
     this.text.element.append(this.steps);
     this.sentence = h("p", { className: "av-sentence" });
@@ -54,15 +56,17 @@ class View {
     this.banner = h("p", { className: "av-banner", role: "alert", hidden: true });
     this.empty = h("div", { className: "av-empty" }, said(h("p", { className: "av-invite" }), "empty_title"), said(h("p", {}), "empty"));
     this.band = h("div", { className: "av-band" }, h("div", { className: "av-band-side" }, this.heads.element, this.curves.element), this.components.element, this.curves.claim);
+    this.second = h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element);
     this.main = h("div", { className: "av-main" }, this.branches, this.stage,
-      h("div", { className: "av-line" }, this.sentence, this.switches), h("div", { className: "av-small" }, this.figures.element, this.notes, this.hint),
-      h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element), this.band, this.tools, this.change.element, this.more);
+      h("div", { className: "av-line" }, this.sentence, this.switches), this.telling.truth.element, h("div", { className: "av-small" }, this.figures.element, this.notes, this.hint),
+      this.second, this.band, this.tools, this.change.element, this.more);
     this.root.classList.add("attention-view");
     this.root.setAttribute("lang", lang());
     this.root.replaceChildren(this.banner, this.empty, this.main, this.gallery.element, this.spoken);
     this.speak = debounce(500, () => { this.spoken.textContent = this.sentence.textContent; });
     this.writeAddress = debounce(250, () => this.mirror());
     this.askRow = debounce(120, () => this.fetchRow());
+    this.askMaps = debounce(160, () => this.fetchMaps());
     this.drawHeads = throttle(300, () => this.run && this.map && this.heads.draw(this.run, this.map));
     new ResizeObserver(() => this.resized()).observe(this.root);
   }
@@ -112,14 +116,19 @@ class View {
     this.sizes.strip = of(this.components.parts.weights.frame, 80);
     this.sizes.tall = this.components.parts.weights.frame.clientHeight || 108;
     this.sizes.head = roomy.matches ? 56 : 46;
-    this.sizes.cell = roomy.matches ? 40 : 33;
+    this.sizes.cell = this.run?.isPainting ? (roomy.matches ? 30 : 26) : roomy.matches ? 40 : 33;
     this.root.style.setProperty("--cell", `${this.sizes.cell}px`);
     this.drawHeads();
-    this.grid.fit();
+    this.fit();
     this.sizes.map = Math.max(120, Math.floor(this.mapPanel.frame.clientWidth));
     if (this.run) this.text.measure(0);
     this.refresh();
   }
+
+  // The part of the page that shows a run.
+  stageOf(run) { return this[run.stage]; }
+
+  fit() { if (this.run) this.stageOf(this.run).fit?.(); }
 
   setState(name) {
     this.root.dataset.state = name;
@@ -131,7 +140,7 @@ class View {
     this.root.setAttribute("lang", lang());
     for (const element of this.root.querySelectorAll("[data-said]")) resay(element);
     if (this.run && this.map) this.heads.update(this.run, this.map);
-    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); this.figures.show(this.run); if (this.run.isPicture) { this.grid.memory.paint(); this.grid.offer(); } }
+    if (this.run) { this.describeRun(); this.drawHeads(); this.change.update(); this.showBranches(); this.curves.paint(); this.figures.show(this.run); this.stageOf(this.run).offer?.(); if (this.run.stage === "grid") this.grid.memory.paint(); if (this.run.isPainting) this.painting.update(this.run, this.map); }
     if (this.gallery.isOpen) this.gallery.load(this.gallery.first);
     this.refresh();
   }
@@ -152,7 +161,9 @@ class View {
     const look = (this.look = this.see());
     const { run, state } = this;
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
-    if (run.isPicture) { this.grid.paint(look); this.grid.showCrops(look); }
+    if (run.isPainting) this.painting.paint(look);
+    else if (run.isPicture) { this.grid.paint(look); this.grid.showCrops(look); }
+    else if (run.isTelling) this.paintTelling(look);
     else if (look) { this.text.paint(look); this.mapPanel.paint(this.map, look); this.text.press(!look.reverse ? state.pins.map((row) => run.wordOf(row)) : run.paired ? look.boxed : []); }
     else this.paintPlain();
     this.root.dataset.pin = state.pins.join(",");
@@ -160,7 +171,7 @@ class View {
       const detail = look.rows.length === 1 ? this.detailOf(look.rows[0]) : null;
       this.components.paint(look, detail);
       this.legend.paint(look, state.relative);
-      if (!run.isPicture) this.showLists(look, detail);
+      if (run.stage === "text") this.showLists(look, detail);
       this.showTable(look, detail);
     }
     this.say(look);
@@ -180,8 +191,16 @@ class View {
     this.showBeams(row);
   }
 
+  // The words of a picture; without attention just the words.
+  paintTelling(look) {
+    const { run, state } = this, row = !run.shown ? -1 : look ? (look.reverse ? -1 : look.rows.length === 1 ? look.rows[0] : -1) : ((state.over?.row >= 0 ? state.over.row : null) ?? state.pins[0] ?? lastWord(run, run.tokens.length));
+    this.telling.paint(look);
+    this.showCandidates(row);
+    this.showBeams(row);
+  }
+
   detailOf(row) {
-    const found = this.state.head === "rollout" ? null : this.run.details.get(row);
+    const found = this.state.head === "rollout" ? null : this.run.details.get(this.run.detailName(row, this.momentNow));
     return (found && found.find((each) => each.kind === this.map.kind && each.layer === this.map.layer)) || null;
   }
 
@@ -249,6 +268,8 @@ function readAddress() {
   if (pin.length) wanted.pin = pin;
   const head = given.get("head");
   if (["mean", "max", "rollout"].includes(head)) wanted.head = head; else if (/^\d{1,3}$/.test(head || "")) wanted.head = Number(head);
+  if (/^\d{1,3}$/.test(given.get("step") || "")) wanted.step = Number(given.get("step")); else if (given.get("step") === "mean") wanted.step = "mean";
+  if (/^\d{1,3}$/.test(given.get("word") || "")) wanted.word = Number(given.get("word"));
   if (/^(self|cross|encoder):\d{1,3}$/.test(given.get("layer") || "")) wanted.layer = given.get("layer");
   return wanted;
 }
@@ -304,16 +325,16 @@ const shortcuts = (event) => {
 document.addEventListener("keydown", shortcuts);
 document.addEventListener("visibilitychange", () => { if (!document.hidden && view.run && !view.run.done && !view.run.series) view.catchUp(view.run.id, view.run.steps.length); });
 narrow.addEventListener("change", () => { view.side.open = !narrow.matches; });
-window.addEventListener("resize", () => view.grid.fit());
-new ResizeObserver(() => view.grid.fit()).observe(document.body); // what stands above may grow
+window.addEventListener("resize", () => view.fit());
+new ResizeObserver(() => view.fit()).observe(document.body); // what stands above may grow
 new MutationObserver(() => view.relang()).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
 const themeChanged = () => { if (readTheme()) { view.drawHeads(); view.curves.paint(); view.grid.memory.paint(); view.refresh(); } };
 for (const host of [document.documentElement, document.body]) new MutationObserver(themeChanged).observe(host, { attributes: true, attributeFilter: ["class"] });
 
 // The controls put theirs beside it: takers(generator/variant) and send(picture, target, request).
 Object.assign((window.attentionLab ??= {}), {
-  preview: (url) => view.run?.isPicture && view.grid.preview(url),
-  refresh: () => view.run?.isPicture && view.grid.offer(),
+  preview: (url) => view.run?.stage === "grid" && view.grid.preview(url),
+  refresh: () => view.run && view.stageOf(view.run).offer?.(),
   compare: () => view.run?.head.gallery && view.root.dataset.state !== "waiting" && view.gallery.open(true),
   state: () => ({ ...view.state, run: view.run?.id ?? null, shown: view.run?.shown ?? 0, tokens: view.run?.tokens ?? [], kept: [...view.runs.keys()], map: view.map?.id ?? null, words: view.sentence.textContent }),
   row: (position, head = view.state.head) => Array.from(view.map?.row(head, position) ?? []),

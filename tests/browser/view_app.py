@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 
 from generators.pictures import to_png
-from generators.trace import Detail
+from generators.trace import Attention, Detail, Grid
 from page import wire
 from page.view import AttentionView
 from tests.browser.view_runs import TRACES, painted, portrait, redrawn
@@ -49,17 +49,33 @@ QUALITY = {
     },
 }
 PAINTER = {"figures": wire.headline(QUALITY, ("frechet", "precision")), "memory": wire.memory(QUALITY), "gallery": True, "twin": True}
-REDRAWER = {"figures": wire.headline(QUALITY, ("psnr",)), "grid": 16}
+REDRAWER = {"accepts": ["text", "picture"], "figures": wire.headline(QUALITY, ("psnr",)), "grid": 16}
 PICTURES = {"face": {"gallery": True}, "memory": PAINTER, "read": REDRAWER, "fill": REDRAWER}
+
+SHARES_OF_TRUTH = [
+    [[round(0.5 + 0.06 * layer + 0.03 * head + 0.01 * step, 3) for step in range(21)] for head in range(5)] for layer in range(4)
+]
+BEST = {"layer": 3, "head": 2, "step": 14, "threshold": 0.4}
+TRUTH = {"kind": "cross", "n": 1000, "uniform": 0.14, "steps": 20, "pointing": SHARES_OF_TRUTH, "iou": SHARES_OF_TRUTH, "best": BEST}
+TOLD = {"kind": "cross", "n": 1000, "uniform": 0.12, "steps": 1, "pointing": [[[0.95], [0.95]]], "iou": [[[0.43], [0.43]]]}
+PAINTS = {
+    "produces": "picture",
+    "accepts": ["text"],
+    "pin": {"kind": "cross", "layer": 3, "head": None, "query": 135},
+    "truth": wire.truth({"truth": TRUTH}),
+}
+TELLS = {"accepts": ["picture"], "pin": {"kind": "cross", "layer": 0, "head": None, "query": 0}, "truth": wire.truth({"truth": TOLD})}
 
 HEADINGS: dict[str, dict[str, Any]] = {
     name: {
         "title": {"en": "Writer", "zh": "写手"},
         "variant_title": {"en": "Tales", "zh": "故事"},
+        "accepts": [],
         "produces": "picture" if name in PICTURES else "text",
         "anatomy": [[{"en": "LSTM", "zh": "LSTM"}, False], [{"en": "Attention", "zh": "注意力"}, True]],
         "pin": {"kind": "cross" if trace.generator == "translator" else "self", "layer": 0, "head": None, "query": -1},
         **PICTURES.get(name, {}),
+        **({"mixer": PAINTS, "teller": TELLS}.get(trace.generator, {})),
         **({"curves": CURVES} if trace.generator == "translator" else {}),
         **({"heads": HEADS} if name == "layers" else {}),
     }
@@ -79,12 +95,30 @@ def fetch(data: dict[str, Any]) -> dict[str, Any]:
 def row(data: dict[str, Any]) -> dict[str, Any]:
     trace, query = TRACES[data["run"]], data["query"]
     kind = trace.maps()[0][0]
+    if "step" in data:
+        return wire.detail_message([exact(each, query) for each in trace.steps[data["step"]].attentions if query < len(each.query)])
     weights = trace.map(kind, 0)[:, query]
     keys = query + 1 if kind == "self" and trace.picture is None else weights.shape[1]
     weights, ones = weights[:, :keys], np.ones((len(weights), keys, 4))
     scores = np.where(weights > 0, np.log(np.maximum(weights, 1e-9)), -np.inf)
     direction = ones[0, 0] if kind == "cross" else None
     return wire.detail_message([Detail(kind, 0, query, ones[:, 0], ones, ones, scores, weights, ones[:, 0], direction)])
+
+
+def exact(part: Attention, query: int) -> Detail:
+    """Details whose scores are the logarithms of the weights."""
+    weights = part.weights[:, query].astype(np.float64)
+    ones = np.ones((*weights.shape, 4))
+    return Detail(part.kind, part.layer, query, ones[:, 0], ones, ones, np.log(weights), weights, ones[:, 0] * weights.max())
+
+
+def maps(data: dict[str, Any]) -> dict[str, Any]:
+    """All heads of a step; cells look at cells near them."""
+    trace, step = TRACES[data["run"]], data["step"]
+    if data["kind"] == "cross":
+        return wire.maps_message(wire.maps_of(trace, "cross", step), step)
+    near, axis = redrawn(side=8, layers=1).steps[0].attentions[-1].weights, Grid(8, 8)
+    return wire.maps_message([Attention("self", layer, near, axis, axis) for layer in range(2)], step)
 
 
 def learning(data: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +148,7 @@ def rubbed(event: gr.EventData) -> dict[str, Any]:
 
 
 def opened(request: gr.Request) -> Iterator[dict[str, Any]]:
-    """Messages of the run that the address names: at once, step by step, with a hole, or none but an error at the end."""
+    """Messages of the run that the address names: at once, step by step, with a hole; then another run (`then`), or an error."""
     name, how = request.query_params.get("trace", "words"), request.query_params.get("how", "")
     steps = len(TRACES[name].steps)
     if how == "hole":
@@ -125,6 +159,8 @@ def opened(request: gr.Request) -> Iterator[dict[str, Any]]:
             yield part(name, first, 1)
     else:
         yield part(name, 0, steps)
+    if "then" in request.query_params:
+        yield part(request.query_params["then"], 0, 10**6)
     if how == "error":
         yield {"run": name, "steps": [], "error": {"en": "That went wrong.", "zh": "出错了。"}}
 
@@ -134,7 +170,7 @@ def heard(event: gr.EventData) -> dict[str, Any]:
 
 
 with gr.Blocks(fill_width=True) as demo:
-    view = AttentionView(fetch=fetch, row=row, learning=learning, film=film, gallery=gallery)
+    view = AttentionView(fetch=fetch, row=row, maps=maps, learning=learning, film=film, gallery=gallery)
     told = gr.JSON(elem_id="told")
     other = gr.Button("branch", elem_id="branch")
     demo.load(opened, None, view, show_progress="hidden")

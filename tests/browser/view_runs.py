@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from generators.trace import Attention, Beam, Choice, Grid, Step, Tokens, Trace
+from generators.trace import Attention, Beam, Choice, Grid, Region, Step, Tokens, Trace, Unknown
 
 HEADS = 3
 HOSTILE = ("<img src=x onerror=alert(1)>", "${alert(1)}", "{{value}}", "C:\\users", "</script>", "\u202eback", "ok")
@@ -158,6 +159,105 @@ def layered(tokens: int, prompt: int, layers: int, heads: int, kept: int = 0) ->
     return trace
 
 
+def scenery(first: str, second: str, size: int = 32) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """A picture (size, size, 3) uint8 of a disc left of a disc on a yellow ground, and where each is: name → (size, size) bool."""
+    y, x = (np.mgrid[:size, :size] + 0.5) / size
+    picture = np.broadcast_to(np.array((244, 205, 84)), (size, size, 3)).astype(np.uint8)
+    places, masks = ((first, 0.28, 0.52, 0.2), (second, 0.74, 0.46, 0.16)), {}
+    colours = {"fox": (214, 96, 40), "owl": (120, 92, 70), "red apple": (200, 30, 52)}
+    for name, left, top, radius in places:
+        masks[name] = np.hypot(x - left, y - top) < radius
+        picture[masks[name]] = colours.get(name, (70, 120, 190))
+        picture[np.hypot(x - left + 0.06, y - top + 0.05) < radius / 4] = (250, 244, 230)
+        picture[np.hypot(x - left - 0.07, y - top + 0.05) < radius / 6] = (40, 30, 30)
+    return picture, masks
+
+
+PROMPT = ("twemoji ", "a ", "fox ", "to the left of ", "a ", "red apple ", "on a ", "yellow ", "background", "∅")
+GRIDS = (8, 8, 8, 16)
+
+
+def forming(labels: tuple[str, ...] = PROMPT, steps: int = 20, heads: int = 4, **request: Any) -> Trace:
+    """A picture that forms out of noise in `steps`: cells of things look at their word, more so the later the step and the higher the
+    head; all others at the ground, the style and nothing. Layer 3 has the finer grid.
+    """
+    things = tuple(label.strip() for label in (labels[2], labels[5]))
+    finished, masks = scenery(*things)
+    dice = np.random.default_rng(11)
+    noise, at = dice.normal(128, 70, finished.shape), {label.strip(): place for place, label in enumerate(labels)}
+    text = "".join(labels[1:-1])
+    settings = {"style": "twemoji", "steps": steps, "guidance": 3.0}
+    given = {"text": text, "seed": 7, "settings": settings, "edits": [], "attention": True, **request}
+    trace = Trace("mixer", "scenes", given)
+    for step in range(steps):
+        time = step / steps
+        maps = []
+        for layer, side in enumerate(GRIDS):
+            scores = dice.normal(0, 0.4, (heads, side * side, len(labels)))
+            for name, mask in masks.items():
+                inside = mask.reshape(side, 32 // side, side, 32 // side).mean((1, 3)).ravel()  # (cells,)
+                scores[..., at[name]] += (1 + 3 * time) * (0.6 + 0.3 * np.arange(heads))[:, None] * inside
+            ground = 1 - sum(mask for mask in masks.values()).reshape(side, 32 // side, side, 32 // side).mean((1, 3)).ravel()
+            scores[..., at["yellow"]] += 1.8 * ground
+            scores[..., -1] += 0.8
+            weights = np.exp(scores) / np.exp(scores).sum(-1, keepdims=True)
+            maps.append(Attention("cross", layer, weights.astype(np.float32), Grid(side, side), Tokens(labels)))
+        blurred = finished.mean((0, 1)) * (1 - time) + finished * time
+        believed = np.clip(blurred + dice.normal(0, 30 * (1 - time), finished.shape), 0, 255).astype(np.uint8)
+        heard = np.clip(finished * time + noise * (1 - time), 0, 255).astype(np.uint8)
+        last = step == steps - 1
+        trace.add(
+            Step(
+                step,
+                tuple(maps) if given["attention"] else (),
+                prompt=labels if step == 0 else (),
+                picture=finished if last else believed,
+                source=heard,
+                facts={"time": time, **({"seed": given["seed"]} if last else {})},
+                unknown=(Unknown("dragn", ("dragon", "wagon")),) if step == 0 and "dragn" in text else (),
+                regions=tuple(Region(name, (at[name],), mask) for name, mask in masks.items()) if last else (),
+                stop="end" if last else "",
+            )
+        )
+    return trace
+
+
+def described(written: tuple[str, ...], *, beams: int = 0, **request: Any) -> Trace:
+    """A picture of two discs put into words: names look at their thing, all others at the ground; the gate is open for names."""
+    small, masks = scenery("fox", "red apple")
+    picture, ground = small.repeat(2, 0).repeat(2, 1), 1.0 - sum(mask for mask in masks.values())
+    places = {" fox": "fox", "a fox": "fox", " red apple": "red apple", " a red apple": "red apple"}
+    trace = Trace("teller", "scenes", {"text": "", "seed": 0, "edits": [], "attention": True, **request})
+    text = ""
+    for index, word in enumerate(written):
+        thing = places.get(word)
+        inside = (masks[thing] if thing else ground).reshape(8, 4, 8, 4).mean((1, 3)).ravel() + 0.02
+        part = Attention("cross", 0, (inside / inside.sum())[None, None].astype(np.float32), Tokens((word,)), Grid(8, 8), index)
+        choices = (Choice(100 + index, word, 0.9), Choice(7, " dog", 0.06), Choice(8, " cat", 0.04))
+        text += "" if word.startswith("⟨") else word
+        texts = [text, *(f"{text.rsplit(' ', 1)[0]} other{each}" for each in range(1, beams))][:beams]
+        last = index == len(written) - 1
+        regions = [
+            Region(name, tuple(i for i, each in enumerate(written) if places.get(each) == name), mask) for name, mask in masks.items()
+        ]
+        trace.add(
+            Step(
+                index,
+                () if request.get("attention") is False else (part,),
+                "" if last else word,
+                chosen=choices[0],
+                candidates=choices,
+                beams=tuple(Beam(each, -0.2 * (index + 1) - 0.9 * place, chosen=not place) for place, each in enumerate(texts)),
+                source=picture if index == 0 else None,
+                facts={"gate": 0.92 if thing else 0.31},
+                regions=tuple(replace(each, mask=each.mask.repeat(2, 0).repeat(2, 1)) for each in regions) if last else (),
+                stop="end" if last else "",
+            )
+        )
+    return trace
+
+
+CAPTION = ("a fox", " to the left of", " a red apple", " on a", " yellow", " background", "⟨end⟩")
 ENGLISH = ("The", " little", " cat", " sleeps", " on", " the", " old", " chair", ".", "⟨end⟩")
 FRENCH = ("Le", " petit", " chat", " dort", " sur", " la", " vieille", " chaise", ".", "⟨end⟩")
 
@@ -181,4 +281,10 @@ TRACES = {
     "read": redrawn(),
     "fill": redrawn(HOLE),
     "memory": painted_well(5),
+    "scene": forming(),
+    "swapped": forming(("twemoji ", "an ", "owl ", *PROMPT[3:])),
+    "unknown": forming(("twemoji ", "a ", "fox ", "and ", "dragn ", "red apple ", *PROMPT[6:]), steps=6),
+    "scenetwin": forming(attention=False),
+    "caption": described(CAPTION, beams=3),
+    "captiontwin": described(CAPTION, attention=False),
 }
