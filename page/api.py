@@ -38,12 +38,12 @@ def endpoints(page: gr.Blocks, desk: Desk) -> None:
         Args:
             generator: name of the generator, as `lstm`.
             variant: one of its trained models; empty for the first.
-            prompt: what it goes on from; empty for none.
+            prompt: what it goes on from, or what it paints; empty for none.
             seed: a whole number from 0 to 4294967295, or a word, whose hash is the seed.
             settings: names and values, as {"temperature": 0.8}; those left out are at their defaults.
             edits: changes of the attention, as [{"action": "uniform", "heads": [0]}].
             attention: false runs the twin without attention.
-            picture: what a generator of pictures starts from: the base64 or the data URL of a picture file of any kind, 20 MB and
+            picture: what a generator that takes one changes or describes: base64 or data URL of a picture file of any kind, 20 MB and
                 40 million pixels at most. It is written to no disk, and what was made of it is forgotten after 15 minutes.
             hidden: cells of that picture that are rubbed out, numbered row by row from the top left, as [118, 119].
             code: shifts of the numbers of a generator's code by axis, as {"0": 1.5}.
