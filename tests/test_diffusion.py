@@ -333,6 +333,10 @@ def test_every_caption_and_as_many_unseen_ones_are_judged(place, eye):
     assert set(card["truth"]["best"]) == {"layer", "head", "step", "threshold", "threshold_mean"}
     again = figures.evaluate("mine", data=place.held_out)
     assert again == found and figures.evaluate("mine", data=place.held_out, limit=2)["all"]["n"] == 2
+    write_card(place.folder, metrics=found | {"all": found["all"] | {"with": 0.25}})
+    figures.write_metrics(place.held_out, "mine", sides=["without"])
+    after = read_json(place.folder / "card.json")
+    assert after["metrics"] == found | {"all": found["all"] | {"with": 0.25}} and after["truth"] == card["truth"]
     with pytest.raises(BadInput):
         figures.evaluate("mine", data=place.folder)
 

@@ -8,7 +8,7 @@ Letters: N pictures, W words, H heads, S steps, K keys, g cells a side of a map.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import isqrt
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 PART = 50  # scenes painted at one go
 VALIDATION = 300  # training scenes on which the map is chosen
+SIDES = {"with": "weights.safetensors", "without": "without.safetensors"}
 SHOWN = ("object", "place", "background", "all")
 """What is right of a painted scene: see `truth.verdict`."""
 
@@ -145,33 +146,32 @@ def choose(network: Network, lexicon: Lexicon, train: Path) -> Choice:
 
 
 def judged(
-    variant: str | None, data: Path, limit: int | None, choice: Choice | None
+    variant: str | None, data: Path, limit: int | None = None, choice: Choice | None = None, sides: Collection[str] = tuple(SIDES)
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:
-    """(metrics, truth), as a card has them; without a choice nothing is said of the maps. Raises BadInput."""
+    """(metrics, truth), as a card has them; without a choice nothing is said of the maps. sides: of SIDES. Raises BadInput."""
     folder = folders("diffusion")[card("diffusion").variant(variant).name]
     lexicon, look = Lexicon.load(folder / VOCABULARY), detector.load()
     scenes, real = captions(data, limit)
     new = unseen(lexicon, len(scenes))
+    truth = None if choice is None or "with" not in sides else Truth(choice)
     found: dict[str, dict[str, float]] = {}
-    truth = None if choice is None else Truth(choice)
-    for side, attention in (("with", True), ("without", False)):
-        if attention or (folder / "without.safetensors").is_file():
-            network = read_network(folder, attention=attention)
-            seen, other = paint(network, lexicon, scenes, truth if attention else None), paint(network, lexicon, new)
+    for side in sides:
+        if (folder / SIDES[side]).is_file():
+            network = read_network(folder, attention=side == "with")
+            seen, other = paint(network, lexicon, scenes, truth if side == "with" else None), paint(network, lexicon, new)
             found[side] = {**rows(seen, scenes, lexicon), **rows(other, new, lexicon, "_unseen")}
             found[side]["frechet"] = frechet(look.features(seen.pictures), look.features(real))
     if truth is not None:
         found["with"] |= truth.figures()
     pairs = sum(lexicon.meaning(each.caption).relation is not None for each in scenes)
-    counts = {name: pairs if name == "place" else len(scenes) for name in found["with"]}
+    counts = {name: pairs if name == "place" else len(scenes) for each in found.values() for name in each}
     return metrics(found, counts), None if truth is None or choice is None else {**truth.card(), "best": asdict(choice)}
 
 
 def metrics(found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, dict[str, Any]]:
     """Figures by side and name, as a card has them."""
     return {
-        name: {side: found.get(side, {}).get(name) for side in ("with", "without")}
-        | {"unit": unit_of(name), "better": better_of(name), "n": n}
+        name: {side: found.get(side, {}).get(name) for side in SIDES} | {"unit": unit_of(name), "better": better_of(name), "n": n}
         for name, n in counts.items()
     }
 
@@ -197,9 +197,14 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     return judged(variant, data, limit, Choice(**kept["best"]) if kept else None)[0]
 
 
-def write_metrics(data: Path, variant: str = "scenes") -> None:
-    """Choose the map on the folder `train` beside `data`; write into the card what `evaluate` finds on `data`, and `truth`."""
+def write_metrics(data: Path, variant: str = "scenes", sides: Collection[str] = tuple(SIDES)) -> None:
+    """Choose the map on the folder `train` beside `data`; write what `judged` finds on `data` into the card. Other sides stay."""
     folder = folders("diffusion")[variant]
-    choice = choose(read_network(folder), Lexicon.load(folder / VOCABULARY), data.resolve().parent / "train")
-    found, truth = judged(variant, data, None, choice)
-    write_card(folder, metrics=found, truth=truth)
+    known = read_json(folder / "card.json").get("metrics", {})
+    choice = None
+    if "with" in sides:
+        choice = choose(read_network(folder), Lexicon.load(folder / VOCABULARY), data.resolve().parent / "train")
+    found, truth = judged(variant, data, choice=choice, sides=sides)
+    for name, row in found.items():
+        row |= {side: known.get(name, {}).get(side) for side in SIDES if side not in sides}
+    write_card(folder, metrics={**known, **found}, **({} if truth is None else {"truth": truth}))
