@@ -23,6 +23,8 @@ from tests.browser.conftest import Server, Visit
 
 TEXT: Card = next(card for card in generators.cards() if "text" in card.accepts and card.produces == "text")
 PICTURE: Card = next(card for card in generators.cards() if "seed" in card.accepts and card.produces == "picture")
+PAINTERS = [card for card in generators.cards() if card.accepts == ("text",) and card.produces == "picture"]
+DESCRIBERS = [card for card in generators.cards() if "picture" in card.accepts and card.produces == "text"]
 LANGUAGES = ("en", "zh")
 DEADLINE = 20.0
 
@@ -234,7 +236,7 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("card", [TEXT, PICTURE], ids=lambda card: card.name)
+@pytest.mark.parametrize("card", [TEXT, PICTURE, *PAINTERS], ids=lambda card: card.name)
 def test_hostile_prompts_are_text(visit: Visit, card: Card) -> None:
     page = visit(**short(card), prompt="start")
     done(page)
@@ -369,7 +371,7 @@ def barriers(page: Page) -> str:
 
 
 @pytest.mark.parametrize("scene", ["light", "dark", "phone"])
-@pytest.mark.parametrize("card", [TEXT, PICTURE], ids=lambda card: card.name)
+@pytest.mark.parametrize("card", [TEXT, PICTURE, *PAINTERS, *DESCRIBERS], ids=lambda card: card.name)
 def test_no_serious_barrier(visit: Visit, scene: str, card: Card) -> None:
     page = visit(size=(390, 844) if scene == "phone" else (1440, 900), dark=scene == "dark", generator=card.name)
     done(page)
