@@ -229,8 +229,9 @@ def _averaged(maps: list[Attention]) -> Attention:
     if len(maps) == 1:
         return maps[0]
     weights: np.ndarray = np.stack([each.weights for each in maps]).mean(0, dtype=np.float32)
-    used = [each.used for each in maps if each.used is not None]
-    return replace(maps[0], weights=weights, used=np.stack(used).any(0) if used else None)
+    known = [each.used for each in maps if each.used is not None]
+    used: np.ndarray | None = np.stack(known).any(0) if known else None
+    return replace(maps[0], weights=weights, used=used)
 
 
 def maps_message(maps: Iterable[Attention], step: int | None = None) -> dict[str, Any]:

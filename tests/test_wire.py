@@ -17,8 +17,9 @@ from PIL import Image
 
 from generators.base import Card, Pin, Request, Variant
 from generators.pictures import to_png
-from generators.trace import Attention, Beam, Choice, Detail, Grid, Step, Tokens, Trace
+from generators.trace import Attention, Beam, Choice, Detail, Grid, Region, Step, Tokens, Trace, Unknown
 from page import wire
+from tests.browser.view_runs import forming
 
 dice = np.random.default_rng(7)
 
@@ -346,3 +347,75 @@ def test_a_run_of_128_tokens_is_small(heads: int) -> None:
     trace = text_run(8, 120, heads=heads)
     messages = [json.dumps(wire.message(trace, "r" * 16, i, 1, done=i == 119), separators=(",", ":")) for i in range(120)]
     assert sum(len(json.dumps(each)) for each in messages) <= 33_000 + 11_500 * heads
+
+
+# Pictures that form
+
+
+def forming_run(steps: int = 3, heads: int = 4, grids: tuple[int, ...] = (2, 4)) -> Trace:
+    labels = ("style ", "a ", "fox", "∅")
+    trace = Trace("mixer", "scenes", {"text": "a fox"})
+    for step in range(steps):
+        maps = [Attention("cross", i, rows(heads, side * side, 4), Grid(side, side), Tokens(labels)) for i, side in enumerate(grids)]
+        trace.add(Step(step, tuple(maps), prompt=labels if not step else (), stop="end" if step == steps - 1 else ""))
+    return trace
+
+
+def test_of_every_step_the_mean_of_the_heads_travels_and_of_the_last_all() -> None:
+    trace = forming_run()
+    sent = whole(trace)
+    data, at = bytes_of(sent), 0
+    for step, told in zip(trace.steps, sent["steps"], strict=True):
+        for exact, given_map in zip(step.attentions, told["maps"], strict=True):
+            assert given_map.get("mean", False) == (step.index < 2)
+            weights = exact.weights if step.stop else exact.weights.mean(0, keepdims=True)
+            read = (data[at : at + weights.size].reshape(weights.shape) / 255.0) ** 2
+            assert (np.abs(read - weights) <= (2 * np.sqrt(weights) + 1 / 510) / 510 + 1e-6).all()
+            at += weights.size
+    assert at == len(data)
+    first, second, _ = sent["steps"]
+    assert first["maps"][1] == {"kind": "cross", "layer": 1, "h": 4, "first": 0, "q": 16, "query": {"grid": [4, 4]}, "mean": True}
+    assert second["maps"][1] == {"as": 1, "first": 0, "q": 16, "query": {"same": True}, "mean": True}, "named once"
+
+
+def test_all_heads_of_a_step_or_of_their_average_come_when_asked_for() -> None:
+    trace = forming_run()
+    for step, exact in ((1, [each.weights for each in trace.steps[1].attentions]), (None, [trace.map("cross", i) for i in range(2)])):
+        if step is None:
+            exact = [np.mean([each.attentions[i].weights for each in trace.steps], 0) for i in range(2)]
+        sent = wire.maps_message(wire.maps_of(trace, "cross", step), step)
+        assert sent["step"] == step and [(each["h"], each["q"], each["k"]) for each in sent["maps"]] == [(4, 4, 4), (4, 16, 4)]
+        assert sent["maps"][0]["query"] == {"grid": [2, 2]} and sent["maps"][0]["key"] == {"tokens": ["style ", "a ", "fox", "∅"]}
+        read = (bytes_of(sent) / 255.0) ** 2
+        assert np.abs(read - np.concatenate([each.ravel() for each in exact])).max() <= wire.error_bound(1.0)
+    assert wire.maps_of(trace, "self", 1) == () == wire.maps_of(trace, "self")
+
+
+def test_silhouettes_travel_bit_by_bit() -> None:
+    mask = dice.random((5, 5)) < 0.5
+    trace = Trace("g", "v")
+    trace.add(Step(0, regions=(Region("fox", (2, 3), mask),), unknown=(Unknown("dragn", ("dragon",)),)))
+    (sent,) = whole(trace)["steps"]
+    (region,) = sent["regions"]
+    assert (region["label"], region["at"], region["size"]) == ("fox", [2, 3], [5, 5])
+    bits = np.unpackbits(np.frombuffer(b64decode(region["mask"]), np.uint8), count=25)
+    assert np.array_equal(bits.reshape(5, 5), mask) and sent["unknown"] == [["dragn", ["dragon"]]]
+
+
+def test_what_a_step_was_given_travels_with_it() -> None:
+    trace = forming(steps=3)
+    assert [set(step) >= {"source", "picture", "facts"} for step in whole(trace)["steps"]] == [True] * 3
+
+
+def test_the_truth_of_a_card_is_told_in_three_digits() -> None:
+    best = {"layer": 1, "head": None, "step": 3, "threshold": 0.4}
+    told = {"kind": "cross", "n": 1000, "uniform": 0.14, "steps": 1, "pointing": [[[0.92345]]], "iou": [[[0.4]]], "best": best, "else": 1}
+    assert wire.truth({"truth": told}) == {key: each for key, each in told.items() if key != "else"} | {"pointing": [[[0.923]]]}
+    assert wire.truth({}) == wire.truth({"truth": {"kind": "cross"}}) == {}
+
+
+def test_a_picture_of_20_steps_is_small() -> None:
+    """As it comes, each message inside Gradio's own JSON: pictures, noise, maps of four layers, noisier than a model's."""
+    trace = forming()
+    messages = [json.dumps(wire.message(trace, "r" * 16, i, 1, done=i == 19), separators=(",", ":")) for i in range(20)]
+    assert sum(len(json.dumps(each)) for each in messages) <= 320_000

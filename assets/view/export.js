@@ -60,7 +60,7 @@ function drawFigure(view) {
     figure.paragraph(view.sentenceText(), { size: 16 });
     figure.y += 24;
     drawComponents(figure, view);
-    drawScale(figure, look, state.relative);
+    drawScale(figure, view);
   }
   figure.paragraph(view.provenance(), { size: 12, fill: theme.soft });
   return figure.svg();
@@ -199,7 +199,8 @@ function drawComponents(figure, view) {
   figure.y = y + (run.paired && !run.isTelling ? Math.max(168, sizes.map + 16) : 168);
 }
 
-function drawScale(figure, look, relative) {
+function drawScale(figure, view) {
+  const { look, state: { relative } } = view;
   const top = relative ? look.top : 1, wide = 220, y = figure.y + 8;
   const { tints } = inksOf(look);
   figure.put(`<linearGradient id="scale">${tints.filter((_, i) => i % 8 === 0).map((colour, i, all) => `<stop offset="${i / (all.length - 1)}" stop-color="${colour}"/>`).join("")}</linearGradient>`);
@@ -211,7 +212,7 @@ function drawScale(figure, look, relative) {
     last = x;
     figure.text(tick(share), x, y + 25, { size: 12, fill: theme.soft, anchor: "middle" });
   }
-  figure.text(t(relative ? "scale_relative" : "scale_absolute", { top: percent(top) }), MARGIN + wide + 30, y + 10, { size: 12, fill: theme.soft });
+  figure.text(t(!relative ? "scale_absolute" : view.run.isPainting && !look.keyGrid ? "scale_common" : "scale_relative", { top: percent(top) }), MARGIN + wide + 30, y + 10, { size: 12, fill: theme.soft });
   figure.y = y + 36;
 }
 

@@ -37,6 +37,7 @@ class HeadPanel {
     for (const item of this.items) this.check(item, item.head === head && (!this.isStack || typeof head !== "number" || item.map === map.id));
     for (const label of this.group.querySelectorAll(".av-row-name")) label.classList.toggle("av-on", label.map === map.id && head !== "rollout");
     this.tell(run, map, head);
+    this.element.classList.toggle("av-pointing", run.isPainting && map.kind === "cross");
     this.element.hidden = run.paired && run.order.length < 2 && map.heads < 2; // nothing to choose
     this.view.band.classList.toggle("av-alone", this.element.hidden && this.view.curves.element.hidden);
   }

@@ -224,7 +224,8 @@ const looking = {
     if (run.isPainting) return this.seePainting();
     const over = state.over;
     const grid = Boolean(map.keyAxis?.grid);
-    const wanted = over ? Boolean(over.key || state.alt || state.reverse) : state.reverse;
+    const told = run.isTelling && over?.word !== undefined; // a word that is pointed at always shows where it looked
+    const wanted = over ? Boolean(over.key || state.alt || (state.reverse && !told)) : state.reverse;
     const asks = grid || !over || over.row >= 0, asked = grid || !over || run.keyOf(over.word) >= 0;
     const reverse = asked && (wanted || !asks) && state.head !== "rollout";
     const rows = over && asks && !over.key && !(reverse && grid) ? [Math.min(over.row, map.queries - 1)] : state.pins;

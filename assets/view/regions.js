@@ -101,7 +101,7 @@ class Truth {
       : measured.length ? t("truth_here", { list: measured.map(({ label, share }) => t("truth_part", { label: bare(label), share: percent(share) })).join(t("comma")) }) : "";
     this.outlines.hidden = !run.regions.length;
     this.outlines.setAttribute("aria-pressed", String(Boolean(state.outlines)));
-    this.best.hidden = !best || this.isBest(best);
+    this.best.hidden = !best || !this.view.map || this.isBest(best);
   }
 
   tellOne({ label, share, hit, area }) {

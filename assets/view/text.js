@@ -125,14 +125,14 @@ class TextStage {
     const all = run.tokens.filter((label) => !isMark(label)).join("");
     const dense = (all.match(/[\u3040-\u30ff\u3400-\u9fff]/g) || []).length;
     this.element.classList.toggle("av-poem", !run.paired && dense * 2 > all.replace(/\s/g, "").length);
-    if (run.paired) this.fit(run);
+    if (run.paired) this.setType(run);
     if (this.stop === undefined) this.rove(this.beside(-1, 1) ?? 0);
     this.measure(Math.max(0, from - 24));
     return true;
   }
 
   // Sets the type of two texts as large as they have room for; the written one is taken for as long as the source until it is longer.
-  fit(run) {
+  setType(run) {
     const [source, written] = [run.tokens.slice(0, run.prompt), run.tokens.slice(run.prompt)].map((part) => part.filter((label) => !isMark(label)));
     const single = source.every((label) => [...label.trim()].length <= 1);
     this.element.classList.toggle("av-spelled", single);

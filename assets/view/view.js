@@ -45,7 +45,7 @@ class View {
     this.notes = h("p", { className: "av-notes" });
     this.hint = said(h("p", { className: "av-hint" }), "hint");
     this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element, this.beams.element));
-    this.stage = h("div", { className: "av-stage" }, this.text.element, this.telling.element, this.side, this.grid.element, this.painting.element);
+    this.stage = h("div", { className: "av-stage" }, this.text.element, this.grid.element, this.painting.element, this.telling.element, this.side);
     this.buildSteps();
     this.text.element.append(this.steps);
     this.sentence = h("p", { className: "av-sentence" });

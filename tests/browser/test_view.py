@@ -16,7 +16,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import HOME, Visit, serving
-from tests.browser.view_runs import HOLE, HOSTILE, TRACES
+from tests.browser.view_runs import CAPTION, HOLE, HOSTILE, PROMPT, TRACES
 
 ROW_OF_KING = 6  # " a" at place 6 chose " king" at place 7
 
@@ -624,7 +624,7 @@ def test_twins_stand_sheet_beside_sheet(show: Any) -> None:
     page.get_by_role("button", name="16 more").click()
     expect(page.locator(".av-gallery h3")).to_have_text("16 faces, seeds 21 to 36")
     page.keyboard.press("Escape")
-    expect(page.locator(".av-panes")).to_be_visible()
+    expect(page.locator(".av-grid .av-panes")).to_be_visible()
     expect(page.get_by_role("button", name="16 faces")).to_be_focused()
     page.evaluate("attentionLab.compare()")  # as the controls do
     expect(page.locator(".av-face img")).to_have_count(32)
@@ -645,10 +645,210 @@ def test_figures_and_memory_are_said(show: Any) -> None:
     expect(show("words").locator(".av-figures")).to_be_hidden()
 
 
+# Cells that look at words
+
+
+def key(page: Page, text: str, nth: int = 0) -> Any:
+    return page.locator(".av-key-of", has=page.get_by_text(text, exact=True)).nth(nth)
+
+
+def mean_of(step: int, layer: int = 3) -> np.ndarray:
+    """(Q, K) weights of a step of the scene, the mean of the heads."""
+    return np.asarray(TRACES["scene"].steps[step].attentions[layer].weights.mean(0))
+
+
+def row_at(page: Page, cell: int) -> np.ndarray:
+    return np.array(page.evaluate("cell => attentionLab.row(cell)", cell))
+
+
+def test_a_cell_tints_the_words_it_looks_at(show: Any) -> None:
+    page = show("scene")
+    expect(root(page)).to_have_attribute("data-stage", "painting")
+    box = page.locator(".av-painting-stage .av-frame").last.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 4.5 / 16, box["y"] + box["height"] * 8.5 / 16)  # in the fox
+    exact = mean_of(19)[8 * 16 + 4]
+    expect(key(page, "fox").locator(".av-key-share")).to_have_text(f"{100 * exact[2]:.0f}\u202f%")
+    expect(sentence(page)).to_have_text(re.compile("^Painting row 9, column 5: .* on “fox”"))
+    assert np.abs(row_at(page, 8 * 16 + 4) - exact).max() < 0.005
+    page.mouse.down()
+    page.mouse.up()
+    expect(root(page)).to_have_attribute("data-pin", str(8 * 16 + 4))
+    expect(page.locator(".av-scores .av-note")).to_contain_text("from")
+
+
+def test_a_word_shows_from_where_it_is_looked_at_and_how_true_that_is(show: Any) -> None:
+    page = show("scene")
+    key(page, "red apple").click()
+    page.mouse.move(2, 2)
+    best = int(mean_of(19)[:, 5].argmax())
+    expect(sentence(page)).to_have_text(
+        re.compile(f"^“red apple” is looked at most, .* from row {best // 16 + 1}, column {best % 16 + 1};")
+    )
+    expect(key(page, "red apple")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".av-tile.av-shown")).to_have_text("red apple")
+    truth = page.locator(".av-painting-stage .av-truth")
+    expect(truth).to_contain_text("of the time on 1,000 held-out pictures; a uniform map would be 14\u202f%")
+    column, mask = mean_of(19)[:, 5].reshape(16, 16), TRACES["scene"].steps[19].regions[1].mask
+    inside = float(np.einsum("ij,ij->", column, mask.reshape(16, 2, 16, 2).mean((1, 3))) / column.sum())
+    told = re.search(r"Here ([\d.]+)", truth.inner_text())
+    assert told and abs(float(told[1]) / 100 - inside) < 0.05 and "does, too" in truth.inner_text()
+    truth.get_by_role("button", name="Silhouettes").click()
+    expect(truth.get_by_role("button", name="Silhouettes")).to_have_attribute("aria-pressed", "true")
+    truth.get_by_role("button", name="Best map").click()
+    expect(root(page)).to_have_attribute("data-moment", "14")
+    assert (state(page)["head"], state(page)["map"]) == (2, "cross:3")
+    expect(truth.get_by_role("button", name="Best map")).to_be_hidden()
+    key(page, "red apple").click()
+    assert state(page)["key"] is None
+
+
+def test_steps_are_walked_over_and_averaged(show: Any) -> None:
+    page = show("scene")
+    slider = page.get_by_role("slider", name=re.compile("^Step of the picture"))
+    slider.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowLeft")
+    expect(root(page)).to_have_attribute("data-moment", "9")
+    expect(sentence(page)).to_have_text(re.compile("^At step 10: "))
+    expect(slider).to_have_attribute("aria-valuetext", "step 10 of 20, time 0.45")
+    assert np.abs(row_at(page, 135) - mean_of(9)[135]).max() < 0.005
+    page.get_by_role("radio", name="Layer 4, head 3").click()  # whose weights come when they are asked for
+    page.wait_for_function(
+        "want => Math.abs(attentionLab.row(135)[2] - want) < 0.005", arg=float(TRACES["scene"].steps[9].attentions[3].weights[2, 135, 2])
+    )
+    page.get_by_role("radio", name="Mean", exact=True).click()
+    page.get_by_role("radio", name="Mean over steps").click()
+    expect(root(page)).to_have_attribute("data-moment", "mean")
+    average = np.mean([mean_of(step)[135] for step in range(20)], 0)
+    assert np.abs(row_at(page, 135) - average).max() < 0.005
+    page.wait_for_url(re.compile("step=mean"))
+    page.keyboard.press("[")
+    expect(root(page)).to_have_attribute("data-moment", "18")
+
+
+def test_words_and_cells_by_keyboard(show: Any) -> None:
+    page = show("scene")
+    page.locator(".av-key-of[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(sentence(page)).to_have_text(re.compile("^“fox” is looked at"))
+    page.keyboard.press("Enter")
+    assert state(page)["key"] == 2
+    page.locator(".av-painting-stage .av-frame").last.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(root(page)).to_have_attribute("data-pin", "136")
+    assert state(page)["key"] == 2, "the word stays"
+
+
+def test_cells_look_at_cells_when_asked(show: Any) -> None:
+    page = show("scene")
+    page.get_by_role("radio", name="Cells → cells").click()
+    expect(sentence(page)).to_have_text(re.compile("^From row .* of 64 cells"))
+    assert state(page)["map"] == "self:0"
+    expect(page.locator(".av-tiles")).to_be_hidden()
+    page.get_by_role("radio", name="Cells → words").click()
+    expect(page.locator(".av-tiles")).to_be_visible()
+
+
+def test_one_swapped_word_stands_beside_what_was_before(show: Any) -> None:
+    page = show("scene", then="swapped")
+    expect(root(page)).to_have_attribute("data-run", "swapped")
+    expect(page.locator(".av-painting-stage figcaption:visible")).to_contain_text(["Before: “fox”", "Now: “owl”"])
+    page.get_by_role("button", name="Put the picture before away").click()
+    expect(page.locator(".av-painting-stage .av-frame:visible")).to_have_count(1)
+    other = show("scene", then="unknown")  # where more than a word is another
+    expect(root(other)).to_have_attribute("data-run", "unknown")
+    expect(other.locator(".av-key-of.av-unknown")).to_have_text(re.compile("^dragn"))
+    expect(other.locator(".av-painting-stage .av-frame:visible")).to_have_count(1)
+
+
+def test_it_forms_step_by_step(show: Any) -> None:
+    page = show("scene", how="stream")
+    expect(root(page)).to_have_attribute("data-done", "true")
+    expect(root(page)).to_have_attribute("data-moment", "19")
+    assert [each.strip() for each in page.locator(".av-key-word").all_inner_texts()] == [each.strip() for each in PROMPT]
+    expect(key(page, "twemoji")).to_contain_text("style")
+    expect(key(page, "∅")).to_contain_text("no word")
+
+
+def test_its_twin_paints_without_maps(show: Any) -> None:
+    page = show("scenetwin")
+    expect(sentence(page)).to_contain_text("looks nowhere")
+    expect(page.locator(".av-painting-stage .av-frame:visible")).to_have_count(1)
+    expect(page.locator(".av-tiles")).to_be_hidden()
+
+
+def test_a_click_on_a_word_or_a_cell_is_painted_at_once(show: Any) -> None:
+    page = show("scene")
+    page.wait_for_timeout(600)
+    before = page.evaluate("attentionLab.times().length")
+    for turn in range(12):
+        key(page, ("fox", "yellow", "red apple")[turn % 3]).click()
+        page.locator(".av-painting-stage .av-frame").last.click(position={"x": 20 + 9 * turn, "y": 40})
+    times = sorted(page.evaluate("attentionLab.times()")[before:])
+    assert len(times) >= 20 and times[int(0.95 * len(times))] <= 60, times
+
+
+def test_a_picture_that_formed_can_be_described(show: Any) -> None:
+    page = show("scene")
+    page.evaluate(
+        """() => { attentionLab.takers = () => [{ target: "teller/scenes", label: { en: "Describe", zh: "" } }];
+            attentionLab.send = (...given) => { window.sent = given; }; attentionLab.refresh(); }"""
+    )
+    page.get_by_text("→ Describe").click()
+    picture, target, source = page.evaluate("window.sent")
+    assert picture.startswith("data:image/png") and target == "teller/scenes"
+    assert (source["text"], source["seed"], source["pictured"]) == ("a fox to the left of a red apple on a yellow background", 7, False)
+
+
+# Words that look at cells
+
+
+def test_each_word_stands_over_its_own_picture(show: Any) -> None:
+    page = show("caption", how="stream")
+    expect(root(page)).to_have_attribute("data-stage", "telling")
+    frames = page.locator(".av-told-word")
+    expect(frames.locator(".av-told-label")).to_have_text([word.strip() for word in CAPTION])
+    expect(frames.nth(2)).to_contain_text("β 0.92")
+    frames.nth(2).click()
+    page.mouse.move(2, 2)
+    expect(root(page)).to_have_attribute("data-pin", "2")
+    expect(sentence(page)).to_have_text(re.compile("^“a red apple”: half of its look rests on .* The picture counts β = 0.92.$"))
+    expect(page.locator(".av-truth:visible")).to_contain_text("In its object 95\u202f% of the time on 1,000")
+    expect(page.locator(".av-truth:visible")).to_contain_text("of the weight of “red apple” lies in it")
+    expect(page.locator(".av-list-beams")).to_contain_text("other1")
+    expect(page.locator(".av-list-candidates")).to_contain_text("dog")
+
+
+def test_a_part_of_the_picture_says_for_which_words_it_was_looked_at(show: Any) -> None:
+    page = show("caption")
+    frame = page.locator(".av-telling-stage .av-frame")
+    box = frame.bounding_box()
+    frame.click(position={"x": box["width"] * 0.28, "y": box["height"] * 0.55})
+    expect(sentence(page)).to_have_text(re.compile("^The cell in row 5, column 3 was looked at: .* on “a fox”"))
+    page.locator(".av-told-word").first.focus()
+    page.keyboard.press("ArrowRight")
+    expect(sentence(page)).to_have_text(re.compile("^“to the left of”: half"))
+    page.keyboard.press("Enter")
+    expect(root(page)).to_have_attribute("data-pin", "1")
+
+
+def test_the_twin_of_a_describer_keeps_its_words(show: Any) -> None:
+    page = show("captiontwin")
+    expect(page.locator(".av-told-label")).to_have_text([word.strip() for word in CAPTION])
+    expect(sentence(page)).to_contain_text("looks nowhere")
+
+
+def test_pictures_made_in_one_step_keep_their_stage(show: Any) -> None:
+    for trace in ("read", "face"):
+        expect(root(show(trace))).to_have_attribute("data-stage", "grid")
+
+
 # Looks
 
 
-@pytest.mark.parametrize("trace", ["words", "pair", "face", "fill"])
+@pytest.mark.parametrize("trace", ["words", "pair", "face", "fill", "scene", "caption"])
 def test_a_figure_can_be_saved(show: Any, trace: str, tmp_path: Path) -> None:
     page = show(trace)
     for name, start in (("Save as PNG", b"\x89PNG"), ("Save as SVG", b"<svg")):
@@ -659,8 +859,8 @@ def test_a_figure_can_be_saved(show: Any, trace: str, tmp_path: Path) -> None:
         assert file.read_bytes().startswith(start) and file.stat().st_size > 5000
     drawn = ElementTree.fromstring(file.read_text(encoding="utf-8"))
     text = " ".join(drawn.itertext())
-    assert "Writer" in text and "Weights" in text and "relative to the row" in text
-    assert ("cells filled" if trace == "fill" else "seed") in text
+    assert "Writer" in text and "Weights" in text and ("one scale" if trace == "scene" else "relative to the row") in text
+    assert {"fill": "cells filled", "scene": "to the left of", "caption": "a red apple"}.get(trace, "seed") in text
 
 
 def test_hovering_256_words_is_fast_and_asks_nobody(show: Any) -> None:
@@ -694,13 +894,14 @@ def test_dark_mode_changes_live(show: Any) -> None:
     expect(root(page)).to_have_css("background-color", "rgb(250, 250, 247)")
 
 
-@pytest.mark.parametrize("trace", ["words", "poem", "face", "pair", "couplet", "sentence", "layers", "fill", "read", "memory"])
+@pytest.mark.parametrize(
+    "trace", ["words", "poem", "face", "pair", "couplet", "sentence", "layers", "fill", "read", "memory", "scene", "caption"]
+)
 def test_it_fits(show: Any, trace: str) -> None:
     small = show(trace, size=(1366, 768))
     box = root(small).bounding_box()
-    pictures = "av-is-picture" in root(small).get_attribute(
-        "class"
-    )  # which grow into the room that there is; texts leave what the controls need
+    # Pictures grow into the room that there is; texts leave what the controls need.
+    pictures = root(small).get_attribute("data-stage") != "text"
     assert box["y"] + box["height"] <= 768 if pictures else box["height"] <= 632
     phone = show(trace, size=(390, 844))
     assert phone.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
@@ -710,7 +911,8 @@ def test_it_fits(show: Any, trace: str) -> None:
     ("trace", "size", "dark"),
     [("words", (1440, 900), False), ("long", (1440, 900), True), ("poem", (390, 844), True), ("face", (1440, 900), True)]
     + [("pair", (1440, 900), False), ("couplet", (390, 844), True), ("layers", (1440, 900), True)]
-    + [("fill", (1440, 900), False), ("fill", (390, 844), True), ("memory", (1366, 768), True)],
+    + [("fill", (1440, 900), False), ("fill", (390, 844), True), ("memory", (1366, 768), True)]
+    + [("scene", (1440, 900), False), ("scene", (390, 844), True), ("caption", (1440, 900), True), ("caption", (390, 844), False)],
 )
 def test_accessible(show: Any, trace: str, size: tuple[int, int], dark: bool) -> None:
     page = show(trace, size=size, dark=dark)

@@ -283,7 +283,7 @@ TRACES = {
     "memory": painted_well(5),
     "scene": forming(),
     "swapped": forming(("twemoji ", "an ", "owl ", *PROMPT[3:])),
-    "unknown": forming(("twemoji ", "a ", "fox ", "and ", "dragn ", "red apple ", *PROMPT[6:]), steps=6),
+    "unknown": forming(("twemoji ", "a ", "fox ", "and ", "dragn ", "red apple ", *PROMPT[6:])),
     "scenetwin": forming(attention=False),
     "caption": described(CAPTION, beams=3),
     "captiontwin": described(CAPTION, attention=False),
