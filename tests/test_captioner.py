@@ -90,7 +90,7 @@ def test_every_caption_is_its_phrases(phrases):
 
 
 def test_captions_say_from_which_end_they_go(phrases):
-    assert [end_of(relation) for relation in (*RELATIONS, None)] == ["near", "far", "near", "far", "near"]
+    assert [end_of(relation) for relation in RELATIONS] == ["near", "far", "near", "far"]
     assert len({start(language, end) for language in LANGUAGES for end in ENDS} | {END}) == 5
 
 
@@ -153,9 +153,10 @@ def test_a_whole_caption_is_its_steps(phrases, attention):
     model = small(phrases, attention)
     pictures = torch.rand(2, 3, 64, 64)
     tokens = torch.tensor([[start("en", "near"), 7, 9], [start("zh", "far"), 20, 8]])
-    whole, seen = model(pictures, tokens), model.read(pictures, tokens[:, 0])
+    (whole, gates), seen = model(pictures, tokens), model.read(pictures, tokens[:, 0])
     state = seen.start
     for index, token in enumerate(tokens.unbind(1)):
+        assert torch.allclose(gates[:, index], model.gate(state)[:, 0], atol=1e-5)
         logits, state = model.step(token, state, seen)
         assert torch.allclose(whole[:, index], logits, atol=1e-4)
 
@@ -300,7 +301,9 @@ def test_a_batch_says_what_is_in_its_pictures(phrases, composer):
     for scene, inputs, targets in zip(batch.scenes, batch.inputs.tolist(), batch.targets.tolist(), strict=True):
         written = [token for token in targets if token != IGNORED]
         assert phrases.decode(written) in (scene.caption(), scene.caption_zh(NAMES)) and written[-1] == END
-        assert inputs[1 : len(written)] == written[:-1] and inputs[0] in {start(each, end_of(scene.relation)) for each in LANGUAGES}
+        assert inputs[1 : len(written)] == written[:-1] and inputs[0] in {
+            start(each, end) for each in LANGUAGES for end in ([end_of(scene.relation)] if scene.relation else ENDS)
+        }
 
 
 def test_figures_take_either_end_and_count_what_is_right(phrases):
@@ -327,8 +330,19 @@ def test_a_map_is_held_against_the_thing_that_its_word_names(phrases):
     caption = phrases.encode("a panda to the left of an owl on a blue background")
     rows = np.eye(64, dtype=np.float32)[: len(caption)]
     maps, masks = lesson.looks(phrases, lesson.Told((tuple(caption),), (rows,), (0.0,)), [scene], silhouettes)
-    assert maps.shape == (1, 1, 1, 8, 8) and maps[0, 0, 0, 0, 2] == 1, "the row of the third phrase: the panda is not there"
-    assert np.array_equal(masks, silhouettes == 2)
+    assert np.array_equal(masks, silhouettes == 2) and maps.shape == (1, 1, 1, 64, 64)
+    assert divmod(int(maps.argmax()), 64) in [(row, column) for row in (0, 1) for column in (19, 20)], (
+        "the third cell: the panda is not there"
+    )
+
+
+def test_a_map_is_drawn_smooth():
+    even, one = np.full((2, 8, 8), 1 / 64, np.float32), np.zeros((8, 8), np.float32)
+    assert np.allclose(lesson.smooth(even, 64), 1 / 64)
+    one[3:5, 3:5] = 1 / 4
+    drawn = lesson.smooth(one, 64)
+    assert np.allclose(drawn, drawn.T) and np.allclose(drawn, drawn[::-1], atol=1e-7)
+    assert set(np.unravel_index(drawn.argmax(), drawn.shape)) <= {31, 32}
 
 
 @pytest.fixture

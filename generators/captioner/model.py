@@ -165,10 +165,10 @@ class Describer(nn.Module):
         return Seen(state, cells, self.to_key(cells))
 
     def gate(self, state: Tensor) -> Tensor:
-        """β: how much of what it looked at counts for the next word. (B, 2S) -> (B, 1). Xu et al. 2015, section 4.2.1; the twin's is 1."""
+        """β: how much of what it looked at counts for the next word. (…, 2S) -> (…, 1). Xu et al. 2015, section 4.2.1; the twin's is 1."""
         if self.fix is not None:
-            return state.new_ones(len(state), 1)
-        return torch.sigmoid(self.to_gate(state[:, : self.config.units]))
+            return state.new_ones(*state.shape[:-1], 1)
+        return torch.sigmoid(self.to_gate(state[..., : self.config.units]))
 
     def look(self, state: Tensor, seen: Seen) -> Tensor:
         """What the writer takes from the picture at this step: z = β Σ αᵢaᵢ, (B, C). Xu et al. 2015, section 4.2."""
@@ -185,15 +185,15 @@ class Describer(nn.Module):
         state = self._turn(self.from_word(word), context, state)
         return self._logits(word, state[:, : self.config.units], context), state
 
-    def forward(self, pictures: Tensor, tokens: Tensor) -> Tensor:
-        """Logits (B, T, N) of the token after each of `tokens` (B, T), of which the first says how the caption begins."""
+    def forward(self, pictures: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (B, T, N) of the token after each of `tokens` (B, T), of which the first says how the caption begins; β of each (B, T)."""
         seen, words = self.read(pictures, tokens[:, 0]), self.words(tokens)
-        state, hidden, contexts = seen.start, [], []
+        states, contexts = [seen.start], []
         for given in self.from_word(words).unbind(1):
-            contexts.append(self.look(state, seen))
-            state = self._turn(given, contexts[-1], state)
-            hidden.append(state[:, : self.config.units])
-        return self._logits(words, torch.stack(hidden, 1), torch.stack(contexts, 1))
+            contexts.append(self.look(states[-1], seen))
+            states.append(self._turn(given, contexts[-1], states[-1]))
+        before, after = torch.stack(states[:-1], 1), torch.stack(states[1:], 1)  # (B, T, 2S)
+        return self._logits(words, after[..., : self.config.units], torch.stack(contexts, 1)), self.gate(before)[..., 0]
 
     def _turn(self, given: Tensor, context: Tensor, state: Tensor) -> Tensor:
         """One turn of the LSTM. given: (B, 4S), the word's part. context: (B, C). state: (B, 2S). Returns (B, 2S)."""

@@ -27,8 +27,8 @@ def start(language: str, end: str) -> int:
     return END + 1 + len(ENDS) * LANGUAGES.index(language) + ENDS.index(end)
 
 
-def end_of(relation: Relation | None) -> str:
-    """From which end a caption goes that says this relation first to last; a thing alone is said from the near one."""
+def end_of(relation: Relation) -> str:
+    """From which end a caption goes that says this relation first to last."""
     return "far" if relation in ("to the right of", "below") else "near"
 
 

@@ -6,7 +6,8 @@
 
 Every picture is composed anew and seen once. Half of them are made soft, as if they had been painted at half the size, all get a little
 grain and another light. The loss is the mean cross-entropy of the words and, with attention, the doubly stochastic penalty: over a whole
-caption every cell should be looked at about as much as any other (Xu et al. 2015, section 4.2.1). Where the things are is never told.
+caption every cell should be looked at about as much as any other (Xu et al. 2015, section 4.2.1); besides, to look costs a little. Where
+the things are is never told.
 
 Letters: B pictures of a batch, N pictures, S pixels a side, K cells, T words.
 """
@@ -34,11 +35,11 @@ from generators.attention import watch
 from generators.base import BadInput, Request
 from generators.captioner import LONGEST, PICTURES, Run
 from generators.captioner.model import Config, Describer
-from generators.captioner.tokens import LANGUAGES, Phrases, end_of, start
+from generators.captioner.tokens import ENDS, LANGUAGES, Phrases, end_of, start
 from generators.lexicon import Lexicon, Meaning
 from generators.metrics import bleu
 from generators.pictures import read_picture, to_signed
-from generators.scenes import Composer, Reference, Scene, read_scenes
+from generators.scenes import Composer, Reference, Scene, halved, read_scenes
 from generators.tokens import END
 from generators.training import (
     IGNORED,
@@ -55,7 +56,7 @@ from generators.training import (
     write_weights,
 )
 from generators.training import seed as set_seed
-from generators.truth import Choice, Truth
+from generators.truth import Choice, Truth, enlarged
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,12 +64,14 @@ BATCH = 64
 SOFT = 0.5  # share of the pictures that are made soft
 LIGHT, GRAIN = 0.05, 0.06  # greatest strengths of another light and of grain, in −1 … 1
 EVEN = 0.05  # weight of the doubly stochastic penalty
+LOOKING = 0.02  # what it costs to open the gate for a word: so it shuts where nothing need be seen
 RATE = 4e-3
-ENDS = 0.25  # vectors, embeddings and the first layer learn at that share of the rate
+OUTER = 0.25  # vectors, embeddings and the first layer learn at that share of the rate
 MINUTES = 20.0
 CHECKED = 128  # scenes of a line of progress
 JUDGED = 400  # scenes, composed for nothing else, by which the threshold of maps and what is strange are chosen
 ASIDE = 2**32 - 1  # instead of a step's number: of the dice that compose them
+BLUR = 0.5  # cells: of 0 to 1.25, what serves the maps of training scenes best
 UNUSUAL = 0.01  # share of such scenes whose captions are as unsure as what is called "outside what it learned"
 
 
@@ -160,7 +163,9 @@ def write_config(folder: Path, lesson: Lesson, network: Describer) -> None:
     known = read_json(path) if path.is_file() else {}
     side = "with" if network.config.attention else "without"
     judged = lesson.batch(np.random.default_rng([lesson.seed, ASIDE]), JUDGED)
-    found = describe(network, judged.pictures, judged.inputs[:, 0].tolist())
+    pictures = judged.pictures.copy()
+    pictures[::2] = [read_picture(small, pictures.shape[1]) for small in halved(pictures[::2])]  # soft, as it learned them, too
+    found = describe(network, pictures, judged.inputs[:, 0].tolist())
     strangest = {**known.get("strangest", {}), side: round(float(np.quantile(found.likely, UNUSUAL)), 3)}
     choice = {name: known[name] for name in ("choice",) if name in known}
     if network.config.attention:
@@ -190,7 +195,8 @@ class Lesson:
         rows = []
         for scene in scenes:
             language = LANGUAGES[dice.integers(len(LANGUAGES))]
-            rows.append([start(language, end_of(scene.relation)), *self.phrases.encode(self.phrases.caption(scene, language))])
+            end = ENDS[dice.integers(len(ENDS))] if scene.relation is None else end_of(scene.relation)
+            rows.append([start(language, end), *self.phrases.encode(self.phrases.caption(scene, language))])
         longest = max(map(len, rows)) - 1
         inputs = torch.tensor([(row[:-1] + [END] * longest)[:longest] for row in rows])
         targets = torch.tensor([(row[1:] + [IGNORED] * longest)[:longest] for row in rows])
@@ -218,9 +224,10 @@ class Lesson:
             "minutes": round(seconds / 60, 1),
             "threads": torch.get_num_threads(),
             "device": device().type,
-            "learning_rates": {"muon": RATE, "adamw": ENDS * RATE},
+            "learning_rates": {"muon": RATE, "adamw": OUTER * RATE},
             "seed": self.seed,
-            "loss": "cross-entropy of the words" + (f" and {EVEN:g} times the doubly stochastic penalty" if self.config.attention else ""),
+            "loss": "cross-entropy of the words"
+            + (f", {EVEN:g} times the doubly stochastic penalty, {LOOKING:g} times the mean gate" if self.config.attention else ""),
         }
 
     def learn(
@@ -261,7 +268,7 @@ def new_optimizers(network: Describer) -> dict[str, torch.optim.Optimizer]:
     rest = [weight for name, weight in network.named_parameters() if name not in inner]
     return {
         "muon": torch.optim.Muon([{"params": [*inner.values()], "highest": RATE}], weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
-        "adamw": torch.optim.AdamW([{"params": rest, "highest": ENDS * RATE}], betas=(0.9, 0.98), weight_decay=0.0, fused=True),
+        "adamw": torch.optim.AdamW([{"params": rest, "highest": OUTER * RATE}], betas=(0.9, 0.98), weight_decay=0.0, fused=True),
     }
 
 
@@ -274,12 +281,13 @@ def loss_of(network: Describer, batch: Batch, dice: np.random.Generator | None =
     inputs, targets = batch.inputs.to(where), batch.targets.to(where)
     listens = watch() if network.config.attention else nullcontext()
     with listens as watcher:
-        logits = network(pictures, inputs)
+        logits, gates = network(pictures, inputs)
     loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
     if watcher is None:
         return loss
     weights = torch.cat([each.weights[:, 0] for each in watcher.heard], 1)  # (B, T, K)
-    return loss + EVEN * unevenness(weights, targets != IGNORED)
+    written = targets != IGNORED
+    return loss + EVEN * unevenness(weights, written) + LOOKING * gates[written].mean()
 
 
 def unevenness(weights: Tensor, written: Tensor) -> Tensor:
@@ -352,7 +360,7 @@ def describe(network: Describer, pictures: np.ndarray, begins: Sequence[int], pa
 
 
 def looks(phrases: Phrases, told: Told, scenes: Sequence[Scene], silhouettes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The maps of all rightly named things, (W, 1, 1, grid, grid), and where those are, (W, S, S) bool.
+    """The maps of all rightly named things, drawn as large as the picture, (W, 1, 1, S, S), and where those are, (W, S, S) bool.
 
     silhouettes: (N, S, S), 0 the ground, i the i-th object of its scene.
     """
@@ -365,7 +373,16 @@ def looks(phrases: Phrases, told: Told, scenes: Sequence[Scene], silhouettes: np
                 maps.append(row)
                 masks.append(silhouette == number)
     grid = math.isqrt(told.rows[0].shape[-1])
-    return np.array(maps, np.float32).reshape(-1, 1, 1, grid, grid), np.array(masks, bool).reshape(-1, *silhouettes.shape[1:])
+    drawn = smooth(np.array(maps, np.float32).reshape(-1, 1, 1, grid, grid), silhouettes.shape[-1])
+    return drawn, np.array(masks, bool).reshape(-1, *silhouettes.shape[1:])
+
+
+def smooth(maps: np.ndarray, side: int) -> np.ndarray:
+    """(…, g, g) → (…, side, side): enlarged, then blurred by a Gaussian of BLUR cells, as Xu et al. 2015, section 5.4, draw their maps."""
+    cells = np.arange(side) * (maps.shape[-1] / side)
+    reach = np.exp(-0.5 * ((cells[:, None] - cells) / BLUR) ** 2)
+    reach = (reach / reach.sum(1, keepdims=True)).astype(np.float32)
+    return reach @ enlarged(maps, side) @ reach.T
 
 
 PAINTINGS: tuple[tuple[str, str, int], ...] = (
