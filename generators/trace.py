@@ -13,10 +13,11 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from lzma import LZMAError
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_LZMA, BadZipFile, ZipFile
+from zipfile import ZIP_LZMA, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
@@ -359,10 +360,12 @@ def save_series(path: Path | str, traces: Mapping[int, Trace]) -> None:
     meta = {"format": FORMAT, "traces": [[number, _pack(trace, joined)] for number, trace in traces.items()]}
     written = json.dumps(meta, ensure_ascii=False).encode()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with ZipFile(path, "w", ZIP_LZMA) as archive:  # maps take a sixth less than deflated, which is all that numpy writes
+    with ZipFile(path, "w") as archive:
         for name, array in {"meta": np.frombuffer(written, np.uint8), **joined.arrays()}.items():
-            with archive.open(f"{name}.npy", "w") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
+            whole = BytesIO()
+            np.lib.format.write_array(whole, array, allow_pickle=False)
+            # Maps take a sixth less than deflated, which is all that numpy itself writes. The same trace makes the same file: no date.
+            archive.writestr(ZipInfo(f"{name}.npy"), whole.getbuffer(), ZIP_LZMA)
 
 
 def load_series(path: Path | str) -> dict[int, Trace]:
