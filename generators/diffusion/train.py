@@ -6,7 +6,7 @@
 
 Scenes are composed without end from emoji (`generators.scenes`); combinations that are kept from training are never among them. All
 that the network learns from are pictures and captions: where an object is, it is never told. The rate is held and falls to nothing at
-the end (Hägele et al. 2024, arXiv 2405.18392), so that a training may go on from where the fall began (`stem.pt`).
+the end (Hägele et al. 2024, arXiv 2405.18392). A training that goes on after its end does the same again, at half the rate.
 
 Letters: B pictures of a batch, K words of a prompt, S pixels a side.
 """
@@ -59,6 +59,7 @@ RATE = 4e-3  # of Muon, for matrices and kernels
 OTHER_RATE = 2e-3  # of AdamW, for all else
 WARMUP = 100  # steps
 FALL = 0.4  # share of the training over which the rate falls
+AGAIN = 0.5  # of the rates, in a training that goes on after its end
 DECAY = 0.999  # of the running average
 MINUTES = 60.0
 GUIDED = 0.1  # share of the prompts that are left out, so that guidance knows what a picture of nothing said is
@@ -129,8 +130,8 @@ def train(
 ) -> None:
     """Train a variant on scenes composed from the emoji of `data` into the folder `out`. Progress goes to stderr; Ctrl-C saves.
 
-    resume goes on from the training's own state (from where the rate began to fall, if it fell), or from the weights that ship. The
-    twin (attention False) takes as many steps as the model with attention did. Raises BadInput.
+    minutes, steps: in all, those before a resume among them. resume goes on from the training's own state, or from the weights that
+    ship. The twin (attention False) takes as many steps as the model with attention did. Raises BadInput.
     """
     if text is not None:
         raise BadInput("The painter learns from scenes, not from a text.", "diffusion 从场景学习，不用文本。")
@@ -152,13 +153,11 @@ def train(
         say(f"would train for {minutes or '∞'} minutes or {steps or '∞'} steps into {out}")
         return
     if resume:
-        first, before = learner.resume(work, folders("diffusion")[variant] / f"{file}.safetensors")
-        clock = Clock(minutes, steps, before)
-    else:
-        first = 0
+        clock = Clock(minutes, steps, learner.resume(work / "state.pt", folders("diffusion")[variant] / f"{file}.safetensors"))
     if clock.expected(1) > WORTH_COMPILING and shutil.which("c++"):
         learner.compile()
-    done = learn(learner, scenes, clock, work, seed, first)
+    again = learner.began
+    done = learn(learner, scenes, clock, work, seed)
     network = learner.averaged
     whole = [name for name, weight in network.state_dict().items() if weight.numel() < FINE]
     write_weights(out / f"{file}.safetensors", network.state_dict(), bits=8, whole=whole)
@@ -172,6 +171,7 @@ def train(
         "device": device().type,
         "learning_rates": {"muon": RATE, "adamw": OTHER_RATE},
         "loss": "squared difference of the picture, as of the velocity: over (1 − t)²",
+        "rates_rose_again_at": again,
         "seed": seed,
     }
     write_card(out, **{"training" if attention else "training_without": facts})
@@ -181,33 +181,32 @@ def train(
     say(f"wrote {out.name}/{file}.safetensors after {done} steps")
 
 
-def learn(learner: Learner, scenes: Scenes, clock: Clock, work: Path, seed: int, first: int = 0) -> int:
+def learn(learner: Learner, scenes: Scenes, clock: Clock, work: Path, seed: int) -> int:
     """The loop, until the clock says stop; keeps snapshots, sheets and the state in `work`. Returns the steps done.
 
     The dice for the scenes depend on seed and step only, so a training that goes on sees what it would have seen.
     """
     checked = scenes.batch(np.random.default_rng([seed, 2**40]), CHECKED, whole=True)
-    step, saved, falling = first, clock.seconds, False
+    first, step, saved = learner.done, learner.done, clock.seconds
     try:
         while not clock.over(step):
             if is_snapshot(step):
                 write_weights(work / "snapshots" / f"{step:07d}.safetensors", learner.averaged.state_dict())
             steps = clock.expected(step) if step > first + 5 else 10**9
-            if not falling and step > (1 - FALL) * steps:
-                falling = True
-                learner.save(work / "stem.pt", step, clock.seconds)
-            loss = learner.step(scenes.batch(np.random.default_rng([seed, step])), factor(step, steps))
+            rate = factor(step - learner.began, steps - learner.began) * (AGAIN if learner.began else 1)
+            loss = learner.step(scenes.batch(np.random.default_rng([seed, step])), rate)
             step += 1
             if step % REPORT_EVERY == 0:
                 say(f"step {step} of {steps}: loss {loss:.4f}, {clock.seconds:.0f} s")
             if clock.seconds - saved > SAVE_EVERY:
-                learner.save(work / "state.pt", step, clock.seconds)
+                learner.save(work / "state.pt", clock.seconds)
                 say(f"step {step}: checked {learner.check(checked):.4f}")
                 write_sheet(work / "sheets" / f"{step:07d}.png", painted(learner.averaged, checked), 8)
                 saved = clock.seconds
+        learner.began = step  # of what may follow
     except KeyboardInterrupt:
         say("stopped; --resume goes on from here")
-    learner.save(work / "state.pt", step, clock.seconds)
+    learner.save(work / "state.pt", clock.seconds)
     say(f"step {step}: checked {learner.check(checked):.4f}")
     write_sheet(work / "sheets" / f"{step:07d}.png", painted(learner.averaged, checked), 8)
     return step
@@ -224,10 +223,11 @@ def is_snapshot(step: int) -> bool:
 
 
 class Learner:
-    """The network, its optimisers and its running average."""
+    """The network, its optimisers and its running average. done: steps. began: the step at which the rates last rose."""
 
     def __init__(self, config: Config, where: torch.device) -> None:
         self.where = where
+        self.done = self.began = 0
         self.network = Network(config).to(where)
         self.average = EMA(self.network, decay=DECAY)
         self.averaged = cast(Network, self.average.copy)
@@ -265,7 +265,8 @@ class Learner:
             optimizer.step()
         self.network.zero_grad(set_to_none=True)
         self.average.update(self.network)
-        return float(loss)
+        self.done += 1
+        return float(loss.detach())
 
     @torch.inference_mode()
     def check(self, batch: Batch) -> float:
@@ -283,25 +284,25 @@ class Learner:
             total += float((off / (1 - t).clamp_min(SUREST).square()).sum())
         return total / len(noise)
 
-    def save(self, path: Path, step: int, seconds: float) -> None:
+    def save(self, path: Path, seconds: float) -> None:
         """All that `resume` needs."""
         state = {part: getattr(self, part).state_dict() for part in ("network", "muon", "adamw")}
         average = {"weights": self.average.copy.state_dict(), "updates": self.average.updates}
-        save_state(path, step=step, seconds=seconds, average=average, **state)
+        save_state(path, step=self.done, began=self.began, seconds=seconds, average=average, **state)
 
-    def resume(self, work: Path, shipped: Path) -> tuple[int, float]:
-        """Load the state saved last, that from before the rate fell if it fell, else the weights that ship. Returns step and seconds."""
-        path = next((work / name for name in ("stem.pt", "state.pt") if (work / name).is_file()), None)
-        if path is None:
+    def resume(self, path: Path, shipped: Path) -> float:
+        """Load the saved state, else the weights that ship. Returns the seconds that were used."""
+        if not path.is_file():
             self.network.load_state_dict(read_weights(shipped))
             self.average.copy.load_state_dict(self.network.state_dict())
-            return 0, 0.0
+            return 0.0
         state = load_state(path)
         for part in ("network", "muon", "adamw"):
             getattr(self, part).load_state_dict(state[part])
         self.average.copy.load_state_dict(state["average"]["weights"])
         self.average.updates = state["average"]["updates"]
-        return state["step"], state["seconds"]
+        self.done, self.began = state["step"], state["began"]
+        return float(state["seconds"])
 
 
 def parted(network: Network) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
