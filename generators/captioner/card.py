@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from generators.base import Card, Pin, Setting, Try, Variant
 
+LEFT = [row * 8 + column for row in range(8) for column in range(4)]  # cells
+
 CARD = Card(
     name="captioner",
     title={"en": "Say what you see", "zh": "看图说话"},
@@ -24,34 +26,38 @@ CARD = Card(
                 Try(
                     question={"en": "Where does it look for each thing?", "zh": "说到每样东西时，它看哪里？"},
                     look_for={
-                        "en": "Each thing's map lies on that thing, though nobody ever told it where things are.",
-                        "zh": "说到一样东西时，图就落在那样东西上，尽管从来没有人告诉它东西在哪里。",
+                        "en": "“a fox” gives 53 % to the fox, 12 % of the picture; “a red apple” 59 % to the apple. Nobody told it where "
+                        "things are. And the gate: 0.93 open for “a fox”, 0.54 for “background”.",
+                        "zh": "“a fox”把 53% 给了只占画面 12% 的狐狸，“a red apple”把 59% 给了苹果，而从来没有人告诉它东西在哪里。"
+                        "再看门 β：说“a fox”时开 0.93，说“background”时只开 0.54。",
                     },
                     request={"seed": 0},
                 ),
                 Try(
-                    question={"en": "What if it begins at the other end?", "zh": "从另一头说起会怎样？"},
+                    question={"en": "What is left when it looks everywhere alike?", "zh": "处处看得一样多，还剩什么？"},
                     look_for={
-                        "en": "The words change places, and so do the maps: the first look goes to the right or lower thing.",
-                        "zh": "词的次序换了，图也跟着换：第一眼看的是右边或下面的东西。",
+                        "en": "“a red apple to the left of a fox”: it still knows what is there, but no more which is where.",
+                        "zh": "“a red apple to the left of a fox”：它还知道有什么，却不再知道哪个在哪里。",
                     },
-                    request={"seed": 0, "settings": {"begin": "far"}},
+                    request={"seed": 0, "edits": [{"action": "uniform"}]},
                 ),
                 Try(
-                    question={"en": "What does it say when it may not look?", "zh": "不许看的时候，它说什么？"},
+                    question={"en": "What if it may not look at the left half?", "zh": "不许看左半边会怎样？"},
                     look_for={
-                        "en": "A whole sentence of things that are not there. All that it knows of the picture comes through these maps.",
-                        "zh": "一句完整的话，说的却不是图里的东西。它对图片的全部了解都来自这些图。",
+                        "en": "The fox is gone: “a red apple to the left of a red apple”. With what it may see it finishes the sentence.",
+                        "zh": "狐狸没了：“a red apple to the left of a red apple”。它用看得见的东西把句子说完。",
+                    },
+                    request={"seed": 0, "edits": [{"action": "hide", "keys": LEFT}]},
+                ),
+                Try(
+                    question={"en": "What does it say when it may not look at all?", "zh": "完全不许看，它会说什么？"},
+                    look_for={
+                        "en": "“a cloud above a snail on a green background”, of every picture: all that it knows of one comes through "
+                        "these maps. A good sentence is no proof that anything was seen.",
+                        "zh": "不管什么图，都说“a cloud above a snail on a green background”：它对图片的全部了解都来自这些图。"
+                        "句子通顺，不等于看见了什么。",
                     },
                     request={"seed": 0, "edits": [{"action": "off"}]},
-                ),
-                Try(
-                    question={"en": "Does it look the same way in Chinese?", "zh": "说中文时，看法一样吗？"},
-                    look_for={
-                        "en": "Chinese names the ground first, so that is where the first maps lie. The things' maps are much the same.",
-                        "zh": "中文先说背景，所以最初的图落在背景上；说到东西时，图与英文差不多。",
-                    },
-                    request={"seed": 1, "settings": {"language": "zh"}},
                 ),
             ),
             size=64,

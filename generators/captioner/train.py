@@ -386,7 +386,7 @@ def smooth(maps: np.ndarray, side: int) -> np.ndarray:
 
 
 PAINTINGS: tuple[tuple[str, str, int], ...] = (
-    ("a fox to the left of a red apple on a blue background", "noto", 1),
+    ("a fox to the left of a red apple on a blue background", "noto", 11),
     ("a panda above a pizza on a green background", "fluent_3d", 2),
     ("an octopus to the right of a rocket on a white background", "twemoji", 3),
     ("a sunflower on a yellow background", "noto", 4),
