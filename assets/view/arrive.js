@@ -122,7 +122,7 @@ const arriving = {
     this.curves.show(run);
     this.figures.show(run);
     this.gallery.close(false);
-    ({ grid: this.grid.top, text: this.text.element, painting: this.painting.aside, telling: this.telling.foot })[run.stage].append(this.steps);
+    ({ grid: this.grid.top, text: this.text.element, painting: this.painting.told, telling: this.telling.foot })[run.stage].append(this.steps);
     (run.isPainting ? this.painting.head : this.second).append(this.legend.element);
     this.tellHint(run);
     this.root.classList.toggle("av-plain", !run.head.attention);

@@ -154,7 +154,7 @@ function drawPainting(figure, view) {
     x += size + 10;
   }
   figure.y = Math.max(top + side + 24, y + size + 28);
-  figure.paragraph(stage.moments.out.textContent, { size: 13, fill: theme.soft });
+  figure.paragraph(stage.moments.slider.getAttribute("aria-valuetext") ?? "", { size: 13, fill: theme.soft });
 }
 
 function drawTelling(figure, view) {

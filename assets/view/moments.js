@@ -50,7 +50,7 @@ class Moments {
     const at = mean ? last : now, time = run.steps[at]?.facts?.time;
     if (Number(this.slider.value) !== at) this.slider.value = String(at);
     const told = mean ? t("moment_told_mean", { n: last + 1 }) : t(time === undefined ? "moment_told" : "moment_told_time", { n: at + 1, all: run.done ? last + 1 : all, time: Number(time ?? 0).toFixed(2) });
-    this.out.textContent = told;
+    this.out.textContent = mean ? told : t(time === undefined ? "moment_short" : "moment_short_time", { n: at + 1, all: run.done ? last + 1 : all, time: Number(time ?? 0).toFixed(2) });
     this.slider.setAttribute("aria-valuetext", told);
     this.element.classList.toggle("av-averaged", mean);
     this.modes.hidden = view.map?.kind !== "cross";

@@ -55,13 +55,13 @@ class PaintingStage {
     const panes = h("div", { className: "av-panes" }, this.before.element, this.now.element);
     this.left = h("div", { className: "av-painted" }, panes, this.aside, this.moments.element);
     this.head = h("div", { className: "av-tiles-head" }, said(h("h3", { className: "av-title" }), "tiles"), this.moments.modes);
-    this.right = h("div", { className: "av-words-part" }, this.head, this.tiles, this.truth.element);
+    this.told = h("div", { className: "av-truth-part" }, this.truth.element);
+    this.right = h("div", { className: "av-words-part" }, this.head, this.tiles, this.told);
     this.element = h("div", { className: "av-painting-stage" }, this.words.element, h("div", { className: "av-easel" }, this.left, this.right));
-    for (const each of [this.tiles]) {
-      each.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") view.hoverKey(this.tileAt(event)); });
-      each.addEventListener("pointerleave", () => view.hoverKey(null));
-      each.addEventListener("click", (event) => { const word = this.tileAt(event); if (word !== null) view.chooseWord(word); });
-    }
+    for (const each of [this.before.element, this.given, this.right, this.moments.element]) each.hidden = true; // until there is something
+    this.tiles.addEventListener("pointerover", (event) => { if (event.pointerType !== "touch") view.hoverKey(this.tileAt(event)); });
+    this.tiles.addEventListener("pointerleave", () => view.hoverKey(null));
+    this.tiles.addEventListener("click", (event) => { const word = this.tileAt(event); if (word !== null) view.chooseWord(word); });
     for (const each of [this.now.frame, this.tiles]) new ResizeObserver(() => view.refresh()).observe(each);
   }
 
@@ -204,7 +204,7 @@ class PaintingStage {
     if (narrow.matches) return Math.floor((all - 3 * GAP_OF_TILES) / 4);
     const beside = all >= ROOMY;
     this.right.classList.toggle("av-wide", beside);
-    const wide = all - (beside ? TRUTH : 0), others = this.head.offsetHeight + 8 + (beside ? 0 : this.truth.element.offsetHeight + 8);
+    const wide = all - (beside ? TRUTH : 0), others = this.head.offsetHeight + 8 + (beside ? 0 : this.told.offsetHeight + 8);
     const tall = Math.max(120, this.left.offsetHeight - others);
     let best = 40, columns = count;
     for (let down = 1; down <= count; down++) {

@@ -71,7 +71,7 @@ class WordKeys {
       item.style.backgroundColor = share >= 0.03 ? tints[tint] : "";
       item.style.color = share >= 0.03 ? inks[tint] ?? "" : "";
       item.style.setProperty("--share", `${(100 * share).toFixed(1)}%`);
-      item.lastChild.textContent = weight === null ? "" : percent(weight);
+      item.lastChild.textContent = weight === null || weight < 0.005 ? "" : percent(weight);
       item.classList.toggle("av-shown", look !== null && look.word === word);
       item.setAttribute("aria-pressed", String(state.key === word));
       item.setAttribute("aria-label", weight === null ? this.nameOf(word) : t("key_share", { key: this.nameOf(word), share: percent(weight) }));
