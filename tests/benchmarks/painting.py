@@ -16,12 +16,14 @@ SLIDER = ".dials input[type=range]"
 SOURCE = ".av-pane .av-frame"  # the first: the picture that was given
 RUB = ".av-rub"
 LIT = ".av-shown, [aria-pressed=true]"  # the words and cells that a view shows as chosen
+SENTENCE = ".av-sentence"  # what it says of them
 PATIENCE = 30_000  # milliseconds
 
-ARM = """([event, changed]) => {
+ARM = (
+    """([event, changed]) => {
   const shown = () => document.querySelector("[data-run]");
   const lit = (view) => [...view.querySelectorAll("*")].reduce(
-    (all, each, place) => (each.matches("LIT") ? `${all},${place}` : all), view.dataset.pin);
+    (all, each, place) => (each.matches("LIT") ? `${all},${place}` : all), view.querySelector("SENTENCE").textContent);
   const before = { ...shown()?.dataset };
   const litBefore = changed === "look" ? lit(shown()) : "";
   const images = () => [...document.querySelectorAll(".av-face img")];
@@ -51,9 +53,12 @@ ARM = """([event, changed]) => {
     });
     seen.observe(document.body, { subtree: true, childList: true,
       attributeFilter: ["data-run", "data-t", "data-painted", "data-done", "data-preview", "data-gallery",
-        ...(changed === "look" ? ["data-pin", "class", "aria-pressed"] : [])] });
+        ...(changed === "look" ? ["class", "aria-pressed"] : [])] });
   });
-}""".replace("PATIENCE", str(PATIENCE)).replace("LIT", LIT)
+}""".replace("PATIENCE", str(PATIENCE))
+    .replace("LIT", LIT)
+    .replace("SENTENCE", SENTENCE)
+)
 
 
 def painted(page: Page, act: Callable[[], object], event: str = "click", changed: str = "run") -> float:

@@ -23,12 +23,12 @@ def serving() -> Iterator[Server]:
 
 
 @contextmanager
-def browsing(width: int = 1440, height: int = 900) -> Iterator[Page]:
-    """A page of a real Chromium."""
+def browsing(width: int = 1440, height: int = 900, *, touch: bool = False) -> Iterator[Page]:
+    """A page of a real Chromium. touch: whether it has a touchscreen."""
     with sync_playwright() as playwright:
         browser = launch(playwright)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            yield browser.new_page(viewport={"width": width, "height": height}, has_touch=touch)
         finally:
             browser.close()
 
