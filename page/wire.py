@@ -230,7 +230,7 @@ def _averaged(maps: list[Attention]) -> Attention:
         return maps[0]
     weights: np.ndarray = np.stack([each.weights for each in maps]).mean(0, dtype=np.float32)
     known = [each.used for each in maps if each.used is not None]
-    used: np.ndarray | None = np.stack(known).any(0) if known else None
+    used: np.ndarray | None = np.max(np.stack(known), axis=0) if known else None
     return replace(maps[0], weights=weights, used=used)
 
 
