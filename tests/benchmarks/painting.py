@@ -19,11 +19,10 @@ LIT = ".av-shown, [aria-pressed=true]"  # the words and cells that a view shows 
 SENTENCE = ".av-sentence"  # what it says of them
 PATIENCE = 30_000  # milliseconds
 
-ARM = (
-    """([event, changed]) => {
+ARM = """([event, changed]) => {
   const shown = () => document.querySelector("[data-run]");
-  const lit = (view) => [...view.querySelectorAll("*")].reduce(
-    (all, each, place) => (each.matches("LIT") ? `${all},${place}` : all), view.querySelector("SENTENCE").textContent);
+  const places = (view) => [...view.querySelectorAll("*")].flatMap((each, place) => (each.matches("LIT") ? place : []));
+  const lit = (view) => `${view.dataset.pin} ${places(view)} ${view.querySelector("SENTENCE").textContent}`;
   const before = { ...shown()?.dataset };
   const litBefore = changed === "look" ? lit(shown()) : "";
   const images = () => [...document.querySelectorAll(".av-face img")];
@@ -53,12 +52,11 @@ ARM = (
     });
     seen.observe(document.body, { subtree: true, childList: true,
       attributeFilter: ["data-run", "data-t", "data-painted", "data-done", "data-preview", "data-gallery",
-        ...(changed === "look" ? ["class", "aria-pressed"] : [])] });
+        ...(changed === "look" ? ["data-pin", "class", "aria-pressed"] : [])] });
   });
-}""".replace("PATIENCE", str(PATIENCE))
-    .replace("LIT", LIT)
-    .replace("SENTENCE", SENTENCE)
-)
+}"""
+for name, value in {"PATIENCE": str(PATIENCE), "LIT": LIT, "SENTENCE": SENTENCE}.items():
+    ARM = ARM.replace(name, value)
 
 
 def painted(page: Page, act: Callable[[], object], event: str = "click", changed: str = "run") -> float:
