@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +18,7 @@ from generators.diffusion import VOCABULARY, Run, figures, read_network, stored
 from generators.diffusion.card import CARD, EXAMPLES
 from generators.diffusion.model import EMPTY, Config, Network
 from generators.diffusion.prompt import LONGEST, MOST_UNKNOWN, phrases, read_prompt
-from generators.diffusion.sampler import Listen, believe, both, moments, onwards
+from generators.diffusion.sampler import Listen, believe, both, moments, noise, onwards
 from generators.edits import Edit
 from generators.lexicon import FUNCTIONS, Lexicon, Word
 from generators.scenes import STYLES, is_unseen
@@ -129,15 +130,20 @@ def network(attention=True, words=20, **given) -> Network:
 
 
 def test_moments_go_from_noise_to_picture():
-    assert moments(4) == [0, 0.25, 0.5, 0.75, 1]
+    times = moments(4)
+    assert (times[0], times[-1], len(times)) == (0, 1, 5) and times[1] - times[0] < times[-1] - times[-2]
 
 
-def test_a_steady_belief_is_reached_in_a_straight_line():
-    noise, picture = torch.randn(1, 3, 4, 4), torch.randn(1, 3, 4, 4)
-    x, times = noise, moments(7)
-    for time, following in zip(times, times[1:], strict=False):
-        x = onwards(x, picture, time, following)
-        assert torch.allclose(x, (1 - following) * noise + following * picture, atol=1e-5)
+def test_a_step_keeps_as_much_noise_as_its_time_says():
+    picture, x = torch.rand(4, 3, 32, 32), noise(range(4), 0, 32)
+    for step, (time, following) in enumerate(pairwise(moments(7))):
+        x = onwards(x, picture, time, following, noise(range(4), step + 1, 32))
+        assert (x - following * picture).std() == pytest.approx(1 - following, abs=0.02)
+    assert torch.allclose(x, picture)
+
+
+def test_noise_hangs_on_seed_and_step_alone():
+    assert torch.equal(noise([3, 5], 2, 8)[1:], noise([5], 2, 8)) and not torch.equal(noise([5], 1, 8), noise([5], 2, 8))
 
 
 def test_guidance_goes_from_the_wordless_belief_to_that_of_the_words_and_beyond():
@@ -174,7 +180,7 @@ def test_painted_rows_reach_the_pass_that_hears_the_words_only():
 
 def test_every_step_shows_what_it_was_given_and_what_it_believes(run):
     trace = run.trace(ask("fox on blue"))
-    assert [step.facts["time"] for step in trace.steps] == [0, 0.2, 0.4, 0.6, 0.8]
+    assert [step.facts["time"] for step in trace.steps] == moments(5)[:-1]
     assert all(step.picture.shape == step.source.shape == (16, 16, 3) and step.state.dtype == np.float32 for step in trace.steps)
     assert np.abs(trace.steps[0].state).max() > 2 and trace.seed == 5 and trace.steps[-1].stop == "end"
     assert trace.steps[0].prompt == ("noto ", "fox ", "blue", "∅") and trace.steps[0].unknown[0].text == "on"
@@ -227,9 +233,9 @@ def test_without_looking_at_the_words_they_do_not_matter(run):
 
 
 def test_the_twin_hears_the_prompt_as_one_vector(run):
-    fox, duck = (run.trace(ask(text, attention=False)) for text in ("fox", "duck"))
+    fox, duck = (run.trace(replace(ask(text), attention=False)) for text in ("fox", "duck"))
     assert fox.maps() == [] and not np.array_equal(fox.picture, duck.picture)
-    (step,) = run.generate(replace(ask(attention=False), only=1))
+    (step,) = run.generate(replace(ask(), attention=False, only=1))
     assert {rows.kind for rows in step.attentions} == {"self"}
 
 

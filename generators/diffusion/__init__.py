@@ -21,7 +21,7 @@ from generators.diffusion import prompt as prompts
 from generators.diffusion.card import CARD, GUIDANCE, STEPS, STYLE
 from generators.diffusion.prompt import Prompt, read_prompt, style_number
 from generators.lexicon import Lexicon
-from generators.pictures import as_attention, as_detail, as_picture, noise
+from generators.pictures import as_attention, as_detail, as_picture
 from generators.trace import Attention, Detail, Grid, Region, Step, Tokens
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Run(base.Generator):
         """
         import torch
 
-        from generators.diffusion.sampler import Listen, believe, both, moments, onwards
+        from generators.diffusion.sampler import Listen, believe, both, moments, noise, onwards
 
         network = self._of(request)
         settings = {each.name: request.settings.get(each.name, each.default) for each in (STYLE, STEPS, GUIDANCE)}
@@ -116,7 +116,8 @@ class Run(base.Generator):
             listen = Listen(request.edits, index, pin) if listens else None
             with torch.inference_mode():
                 believed, heard = believe(network, x, times[index], heard_words, guidance, listen)
-                following = onwards(x, believed, times[index], times[index + 1])
+                fresh = noise([request.seed], index + 1, network.config.size)
+                following = onwards(x, believed, times[index], times[index + 1], fresh)
                 seen, given = as_picture(believed)[0], as_picture(x)[0]
             if shown:
                 kinds = {"cross"} if request.only is None else {"cross", "self"}
@@ -171,8 +172,10 @@ def _beginning(request: Request, size: int) -> Tensor:
     """What the first step is given, (1, 3, S, S): noise that depends on the seed only, or the state of the one step that is wanted."""
     import torch
 
+    from generators.diffusion.sampler import noise
+
     if request.only is None or request.state is None:
-        return torch.from_numpy(noise([request.seed], 3 * size**2)).view(1, 3, size, size)
+        return noise([request.seed], 0, size)
     if request.state.shape != (3, size, size) or request.state.dtype != np.float32:
         raise BadInput("This is no state of a step of this run.", "这不是这次运行某一步的状态。")
     return torch.from_numpy(request.state.copy())[None]

@@ -23,10 +23,10 @@ from generators.diffusion import VOCABULARY, read_network
 from generators.diffusion.card import GUIDANCE, STEPS
 from generators.diffusion.model import EMPTY
 from generators.diffusion.prompt import Prompt, read_prompt, style_number
-from generators.diffusion.sampler import Listen, believe, both, moments, onwards
+from generators.diffusion.sampler import Listen, believe, both, moments, noise, onwards
 from generators.lexicon import Lexicon
 from generators.metrics import frechet
-from generators.pictures import as_picture, noise
+from generators.pictures import as_picture
 from generators.scenes import GROUNDS, RELATIONS, STYLES, halved, is_unseen, read_scenes, with_article
 from generators.training import autocast, read_json, write_card
 from generators.truth import Choice, Truth, shares, verdict
@@ -101,14 +101,14 @@ def paint_part(
     """Pictures (N, S, S, 3) uint8; and of each layer the columns of the named things (W, H, S, g, g), W by prompt and thing."""
     longest, size = max(len(each.ids) for each in prompts), network.config.size
     ids = torch.tensor([[*each.ids, *[EMPTY] * (longest - len(each.ids))] for each in prompts])
-    x = torch.from_numpy(noise(seeds, 3 * size**2)).view(-1, 3, size, size)
+    x = noise(seeds, 0, size)
     times, columns = moments(int(STEPS.default)), []
     with autocast(x.device):
         words = both(network, ids, torch.tensor(styles))
         for step, (time, following) in enumerate(pairwise(times)):
             believed, maps = believe(network, x, time, words, float(GUIDANCE.default), Listen(step=step) if heard else None)
             columns.append([columns_of(each.weights, prompts) for each in maps if each.name[0] == "cross"])
-            x = onwards(x, believed, time, following)
+            x = onwards(x, believed, time, following, noise(seeds, step + 1, size))
     return as_picture(x), [np.stack(each, 2) for each in zip(*columns, strict=True)]
 
 
