@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from tests.serving import launch
+from tests.serving import PATIENCE, launch
 from tests.serving import serving as server_of
 
 HOME = Path(__file__).parents[2]
@@ -88,7 +88,8 @@ def visit(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Visit]:
         page.on("console", lambda message: message.type == "error" and wrong.append(f"console: {message.text}"))
         page.on("request", lambda request: None if at_home(request.url) else wrong.append(f"foreign request: {request.url}"))
         page.goto(f"{address or request.getfixturevalue('server')}?{urlencode(query)}")
-        page.wait_for_selector(".attention-view[data-state=done], .attention-view[data-state=running], .attention-view[data-state=error]")
+        shows = ", ".join(f".attention-view[data-state={state}]" for state in ("done", "running", "error"))
+        page.wait_for_selector(shows, timeout=1000 * PATIENCE)  # the first visitor waits for the models
         return page
 
     def at_home(url: str) -> bool:
