@@ -330,7 +330,7 @@ def mistaken(detector: Detector, composer: Composer, count: int = TAKEN, seed: i
         x, y = (int(each) for each in dice.integers(2, SIZE - size - 1, 2))
         pictures.append(alone.paint(Scene(str(dice.choice(list(GROUNDS))), style, (Place(NO_OBJECT, x, y, size),)))[0])
     found = detector(halved(np.stack(pictures)))
-    passed = [truth.verdict(Meaning((each.objects[0].word,), None, None), each).object for each in found if each.objects]
+    passed = [truth.verdict(Meaning((each.objects[0].word,), None, None), each).all for each in found if each.objects]
     return sum(passed) / count
 
 

@@ -149,8 +149,10 @@ class Meaning:
 class Lexicon:
     """All words, in one fixed order: of two lexicons from one vocabulary the n-th word is the same."""
 
-    def __init__(self, words: Iterable[Word]) -> None:
+    def __init__(self, words: Iterable[Word], kin: Mapping[str, Sequence[str]] | None = None) -> None:
+        """kin: the name of a thing that is no word here → ids of those most like it."""
         self.words = {word.id: word for word in words}
+        self.kin = {name: tuple(ids) for name, ids in (kin or {}).items()}
         self._ids = {phrase: word.id for word in self.words.values() for phrase in _phrases(word)}
         known = "|".join(_bounded(phrase) for phrase in sorted(self._ids, key=lambda phrase: (-len(phrase), phrase)))
         self._piece = re.compile(rf"(?:(?P<known>{known})|(?P<mark>{PUNCTUATION})|(?P<latin>[^\W_㐀-鿿]+)|(?P<other>\S))\s*", re.IGNORECASE)
@@ -159,28 +161,29 @@ class Lexicon:
     def of(cls, folder: Path) -> Self:
         """From `emoji_scenes/vocabulary.tsv` and, for the words that are near, `emoji/emoji64_index.tsv`. Raises BadInput."""
         rows = _table(folder / "emoji_scenes" / "vocabulary.tsv")
-        near = {
-            row["codepoints"]: [*row["keywords_en"].split("|"), *row["keywords_zh"].split("|")]
-            for row in _table(folder / "emoji" / "emoji64_index.tsv")
-        }
-        return cls([*(_object(row, near.get(row["codepoints"], ())) for row in rows), *_others()])
+        index = {row["codepoints"]: row for row in _table(folder / "emoji" / "emoji64_index.tsv")}
+        near = {code: [*row["keywords_en"].split("|"), *row["keywords_zh"].split("|")] for code, row in index.items()}
+        words = [*(_object(row, near.get(row["codepoints"], ())) for row in rows), *_others()]
+        return cls(words, _kin({row["codepoints"]: row["word"] for row in rows}, index))
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """What `save` wrote. Raises NotReady if the file is missing or damaged."""
         try:
-            rows = json.loads(path.read_text(encoding="utf-8"))["words"]
-            return cls(Word(**{**row, "also": tuple(row.get("also", ())), "near": tuple(row.get("near", ()))}) for row in rows)
-        except (OSError, ValueError, KeyError, TypeError):
+            given = json.loads(path.read_text(encoding="utf-8"))
+            words = [Word(**{**row, "also": tuple(row.get("also", ())), "near": tuple(row.get("near", ()))}) for row in given["words"]]
+            return cls(words, given.get("kin"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             name = f"{path.parent.name}/{path.name}"
             raise NotReady(f"The file {name} is missing or damaged.", f"文件 {name} 缺失或已损坏。") from None
 
     def save(self, path: Path) -> None:
-        """As JSON in UTF-8, one word a line."""
+        """As JSON in UTF-8, a line for each word and each name of its kin."""
         rows = [
             json.dumps({key: value for key, value in asdict(word).items() if value}, ensure_ascii=False) for word in self.words.values()
         ]
-        path.write_text('{"words": [\n' + ",\n".join(rows) + "\n]}\n", encoding="utf-8")
+        kin = [f"{json.dumps(name, ensure_ascii=False)}: {json.dumps(ids)}" for name, ids in self.kin.items()]
+        path.write_text('{"words": [\n' + ",\n".join(rows) + '\n],\n"kin": {\n' + ",\n".join(kin) + "\n}}\n", encoding="utf-8")
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -211,15 +214,18 @@ class Lexicon:
         return pieces
 
     def nearest(self, text: str, n: int = 3) -> tuple[str, ...]:
-        """At most n known words to offer for an unknown one, in its language: those it brings to mind, then those spelt alike."""
+        """n known words to offer for an unknown one, in its language: its kin, those it brings to mind, then those spelt most alike."""
         plain, chinese = _plain(text), _is_chinese(text)
+        singular = plain if plain in self.kin else plain.removesuffix("s")
+        brought = {word.id for word in self.words.values() if {plain, singular} & set(word.near)}
         spelt: dict[str, float] = {}  # how much alike
         for phrase, name in self._ids.items():
             if self.words[name].kind in ("object", "ground") and _is_chinese(phrase) == chinese:
-                ratio = SequenceMatcher(None, plain, phrase).ratio()
-                spelt[name] = max(spelt.get(name, 0.0), ratio if ratio >= NEAR else 0.0)
-        brought = {word.id for word in self.words.values() if {plain, plain.removesuffix("s")} & set(word.near)}
-        best = sorted((name for name in spelt if spelt[name] or name in brought), key=lambda name: (name not in brought, -spelt[name]))[:n]
+                spelt[name] = max(spelt.get(name, 0.0), SequenceMatcher(None, plain, phrase).ratio())
+        alike = sorted(spelt, key=lambda name: -spelt[name])
+        close = [name for name in alike if spelt[name] >= NEAR]
+        known = [name for name in self.words if name in brought]
+        best = list(dict.fromkeys([*close[:1], *self.kin.get(singular, ()), *known, *close] or alike))[:n]
         return tuple(self.words[name].zh if chinese else self.words[name].en for name in best)
 
     def meaning(self, text: str) -> Meaning:
@@ -260,6 +266,29 @@ def _object(row: Mapping[str, str], near: Sequence[str]) -> Word:
         tuple(dict.fromkeys(each for each in also if each and each != row["word"])),
         tuple(dict.fromkeys(each.lower() for each in near if each and each not in said)),
     )  # fmt: skip
+
+
+def _kin(words: Mapping[str, str], index: Mapping[str, Mapping[str, str]], most: int = 3) -> dict[str, tuple[str, ...]]:
+    """Names of emoji that are no words → ids of the words most like them: by common keywords, then by nearness among the code points.
+
+    words: code points → id. index: code points → row of the emoji index.
+    """
+    keywords = {code: {*row["keywords_en"].split("|"), *row["keywords_zh"].split("|")} for code, row in index.items()}
+    kin: dict[str, tuple[str, ...]] = {}
+    for code, row in index.items():
+        name = row["name_en"].removesuffix(" face")
+        if row["kind"] != "emoji" or code in words or "-" in code or len(name.split()) > 2:
+            continue
+        shared = {other: len(keywords[code] & keywords[other]) for other in words if other in keywords}
+        best = sorted((other for other in shared if shared[other]), key=lambda other: (-shared[other], abs(_point(other) - _point(code))))
+        if best:
+            ids = tuple(words[other] for other in best[:most])
+            kin |= {each.lower(): ids for each in (name, row["name_zh"])}
+    return kin
+
+
+def _point(code: str) -> int:
+    return int(code.split("-")[0], 16)
 
 
 def _others() -> list[Word]:

@@ -49,19 +49,23 @@ class Found(Protocol):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What of a painted scene is as it was said; None where nothing was said of it, or nothing can be said of it."""
+    """What of a painted scene is as it was said; None where nothing was said of it, or nothing can be said of it.
+
+    object: the named things are there. alone: no other thing is, nor much that is no thing at all.
+    """
 
     object: bool
     place: bool | None
     background: bool | None
+    alone: bool = True
 
     @property
     def all(self) -> bool:
-        return self.object and self.place is not False and self.background is not False
+        return self.object and self.alone and self.place is not False and self.background is not False
 
 
 def verdict(meaning: Meaning, found: Found) -> Verdict:
-    """object: the named things are there, and no other. place: of two that are there, whether they stand as was said."""
+    """place: of two things that are there, whether they stand as was said."""
     things = {thing.word: thing for thing in found.objects}
     clear = found.unclear <= CLEAR * sum(thing.share for thing in found.objects)
     place = None
@@ -70,7 +74,7 @@ def verdict(meaning: Meaning, found: Found) -> Verdict:
         axis = 1 if meaning.relation == "to the left of" else 0
         place = bool(centre(second)[axis] - centre(first)[axis] >= APART * first.shape[axis])
     background = None if meaning.ground is None else found.ground == meaning.ground
-    return Verdict(set(things) == set(meaning.objects) and clear, place, background)
+    return Verdict(set(meaning.objects) <= set(things), place, background, set(things) <= set(meaning.objects) and clear)
 
 
 def centre(mask: np.ndarray) -> tuple[float, float]:

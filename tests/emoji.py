@@ -46,8 +46,14 @@ def write(folder: Path, scenes: int = 12, seed: int = 0) -> Path:
     )
     _table(
         folder / "emoji" / "emoji64_index.tsv",
-        ("row", "style", "codepoints", "keywords_en", "keywords_zh"),
-        [(row, style, THINGS[word][0], f"thing|{word.split()[-1]}", "东西") for row, (word, style) in enumerate(rows)],
+        ("row", "style", "codepoints", "kind", "name_en", "keywords_en", "name_zh", "keywords_zh"),
+        [
+            *(
+                (row, style, THINGS[word][0], "emoji", word, f"thing|{word.split()[-1]}", THINGS[word][1], "东西")
+                for row, (word, style) in enumerate(rows)
+            ),
+            (0, "noto", "1f43a", "emoji", "wolf", "wolf|fox", "狼", "狼"),
+        ],
     )
     _table(
         folder / "emoji_scenes" / "vocabulary.tsv",

@@ -124,7 +124,7 @@ def test_the_one_that_ships_takes_no_blot_for_an_object():
     scenes = [Scene(ground, "noto", (Place("blot", 10, 12, 40),)) for ground in GROUNDS]
     for scene, found in zip(scenes, look(halved(np.stack([composer.paint(scene)[0] for scene in scenes])))):
         assert found.ground == scene.background
-        assert not found.objects and found.unclear > 0.2 and not verdict(meant(scene), found).object
+        assert not found.objects and found.unclear > 0.2 and not verdict(meant(scene), found).all
     assert look(np.zeros((0, SIDE, SIDE, 3), np.uint8)) == []
     assert look.features(np.zeros((2, SIDE, SIDE, 3), np.uint8)).shape == (2, NUMBERS)
     assert look.features(np.zeros((0, SIDE, SIDE, 3), np.uint8)).shape == (0, NUMBERS)

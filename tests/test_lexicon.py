@@ -81,7 +81,8 @@ def test_known_ones_are_offered_for_an_unknown_word(lexicon):
     assert lexicon.nearest("苹果") == ("红苹果", "青苹果")
     assert lexicon.nearest("ocotpus") == ("octopus",)
     assert lexicon.nearest("Things", n=2) == ("fox", "cat")  # what brings them to mind
-    assert lexicon.nearest("xyzzy") == ()
+    assert lexicon.nearest("wolf")[0] == "fox" and lexicon.nearest("狼") == ("狐狸",), "its kin"
+    assert len(lexicon.nearest("xyzzy")) == 3, "never nothing"
 
 
 @pytest.mark.parametrize(

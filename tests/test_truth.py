@@ -97,7 +97,7 @@ def test_a_scene_as_it_was_said():
         ({"fox": (8, 24), "cat": (8, 4)}, "blue", Verdict(True, False, True)),
         ({"fox": (8, 14), "cat": (24, 17)}, "blue", Verdict(True, False, True)),  # too near to be beside
         ({"fox": (8, 4)}, "blue", Verdict(False, None, True)),
-        ({"fox": (8, 4), "cat": (20, 24), "bus": (20, 4)}, "pink", Verdict(False, True, False)),
+        ({"fox": (8, 4), "cat": (20, 24), "bus": (20, 4)}, "pink", Verdict(True, True, False, alone=False)),
         ({}, "blue", Verdict(False, None, True)),
     ],
 )
@@ -114,7 +114,8 @@ def test_above_is_judged_by_rows():
 def test_a_large_smear_besides_is_not_as_it_was_said():
     alone = Meaning(("fox",), None, "blue")
     assert verdict(alone, found({"fox": (8, 8)}, "blue", unclear=0.01)).all
-    assert not verdict(alone, found({"fox": (8, 8)}, "blue", unclear=0.1)).object
+    smeared = verdict(alone, found({"fox": (8, 8)}, "blue", unclear=0.1))
+    assert smeared.object and not smeared.alone and not smeared.all
 
 
 def test_shares_leave_out_what_was_not_said():
