@@ -19,6 +19,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -321,9 +322,13 @@ def painted(network: Network, batch: Batch, count: int = SHEET, steps: int = 12,
     """The first prompts of a batch, painted. Returns (count, S, S, 3) uint8."""
     where, size = network.gain.device, network.config.size
     ids, style = batch.ids[:count].to(where), batch.style[:count].to(where)
-    noise = torch.randn((len(ids), 3, size, size), generator=torch.Generator().manual_seed(0)).to(where)
+    x = sampler.noise(range(count), 0, size)[: len(ids)].to(where)
     with autocast(where):
-        return as_picture(sampler.paint(network, ids, style, noise, steps, guidance))
+        prompts = sampler.both(network, ids, style)
+        for step, (time, following) in enumerate(pairwise(sampler.moments(steps)), 1):
+            believed, _ = sampler.believe(network, x, time, prompts, guidance)
+            x = sampler.onwards(x, believed, time, following, sampler.noise(range(count), step, size)[: len(ids)].to(where))
+    return as_picture(x)
 
 
 def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
