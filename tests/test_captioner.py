@@ -267,6 +267,8 @@ def test_named_things_are_found_in_the_picture(tiny):
     assert {region.label: region.positions for region in trace.steps[-1].regions} == named
     for region in trace.steps[-1].regions:
         assert region.mask.shape == (64, 64) and region.mask.sum() == 4 * 32
+    chinese = ask(run, seed=1, settings={"language": "zh"}, forced=tiny.vocabulary.encode("白色背景上有一个狐狸"))
+    assert [region.label for region in chinese.steps[-1].regions] == ["狐狸"]
 
 
 def test_pictures_that_are_gone_are_one_sentence(tmp_path):

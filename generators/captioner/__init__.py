@@ -244,11 +244,15 @@ class _Course:
 
         if self.run.detector is None:
             return ()
-        named = positions(self.run.vocabulary, path)
-        found = self.run.detector(halved(self.picture[None]))[0]
-        return tuple(
-            Region(thing.word, named[thing.word], thing.mask.repeat(2, 0).repeat(2, 1)) for thing in found.objects if thing.word in named
-        )
+        phrases = self.run.vocabulary
+        named = positions(phrases, path)
+        regions = []
+        for thing in self.run.detector(halved(self.picture[None]))[0].objects:
+            if thing.word in named:
+                said = phrases.pieces[path[named[thing.word][0]]].decode()
+                label = thing.word if said.endswith(thing.word) else said  # in the caption's language, without an article
+                regions.append(Region(label, named[thing.word], thing.mask.repeat(2, 0).repeat(2, 1)))
+        return tuple(regions)
 
 
 def _never(phrases: Phrases, language: str) -> np.ndarray[Any, np.dtype[np.float32]]:

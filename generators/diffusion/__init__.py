@@ -149,7 +149,8 @@ class Run(base.Generator):
         if self._detect is None or not words.things:
             return ()
         found = self._detect(picture[None])[0]
-        return tuple(Region(thing.word, words.things[thing.word], thing.mask) for thing in found.objects if thing.word in words.things)
+        seen = [(words.things[thing.word], thing.mask) for thing in found.objects if thing.word in words.things]
+        return tuple(Region(words.labels[at[0]].strip(), at, mask) for at, mask in seen)  # named as the visitor named it
 
     def _of(self, request: Request) -> Network:
         if request.attention:
