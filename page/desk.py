@@ -11,9 +11,9 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +22,8 @@ import gradio as gr
 import generators
 from generators.base import BadInput, NotReady, Request, read_seed
 from generators.trace import Step, Trace, Words
-from page import pictures, shelf, wire
+from page import inside, leaving, pictures, reach, shelf, wire
+from page.answers import sentence
 from page.asked import Asked, read, read_changes, read_index, read_kind, read_object, read_variant, takes_time
 from page.runs import UNEXPECTED, Run, Runs
 
@@ -148,7 +149,7 @@ class Desk:
 
     def fetch(self, given: Any) -> dict[str, Any]:
         """{run, first}: all steps from there."""
-        with _sentence() as answer:
+        with sentence() as answer:
             given = read_object(given)
             run, first = self._find(given), read_index(given.get("first", 0))
             count = max(0, len(run.trace.steps) - first)
@@ -158,7 +159,7 @@ class Desk:
     async def row(self, given: Any) -> dict[str, Any]:
         """{run, query, step}: the three components for that query, exact, by running it again; step: of a picture that forms, its last if
         none is named."""
-        with _sentence() as answer:
+        with sentence() as answer:
             given = read_object(given)
             answer |= await self.details(given.get("run"), given.get("query"), given.get("step"))
         return answer
@@ -166,7 +167,7 @@ class Desk:
     async def maps(self, given: Any) -> dict[str, Any]:
         """{run, step, kind}: all heads of all maps of that kind at that step; step null: their mean over the steps. What a run has not
         kept is made by running the step again."""
-        with _sentence() as answer:
+        with sentence() as answer:
             given = read_object(given)
             run, step, kind = self._find(given), given.get("step"), read_kind(given.get("kind"))
             index = None if step is None else read_index(step)
@@ -178,9 +179,21 @@ class Desk:
             answer |= wire.maps_message(found, index)
         return answer
 
+    async def inside(self, given: Any) -> dict[str, Any]:
+        """{run, query, step, kind, layer, head}: every number of one head for that query: `page.inside`."""
+        return await inside.inside(self, given)
+
+    async def leave_out(self, given: Any) -> dict[str, Any]:
+        """{run, query, step, kind, layer, from}: how much the output changes without each key, some keys at a time: `page.leaving`."""
+        return await leaving.leave_out(self, given)
+
+    async def reach(self, given: Any) -> dict[str, Any]:
+        """{run, query}: the cells that one cell depends on where convolution is in attention's place: `page.reach`."""
+        return await reach.reach(self, given)
+
     def learning(self, given: Any) -> dict[str, Any]:
         """{generator, variant}: one example while the model learned; {} if there is none."""
-        with _sentence() as answer:
+        with sentence() as answer:
             card, variant = read_variant(read_object(given))
             series = shelf.learned(card.name, variant)
             if series:
@@ -202,7 +215,7 @@ class Desk:
 
     def phrases(self, given: Any) -> dict[str, Any]:
         """{generator, variant}: what a prompt can be put together from by tapping; {} where it is free text."""
-        with _sentence() as answer:
+        with sentence() as answer:
             card, variant = read_variant(read_object(given))
             answer |= shelf.phrases(card.name, variant)
         return answer
@@ -356,7 +369,7 @@ class Desk:
 
     async def _ask(self, answer: Callable[[Mapping[str, Any]], dict[str, Any]], given: Any, pool: ThreadPoolExecutor | None = None) -> Any:
         """What a function of `page.pictures` answers, or the sentence that says why not."""
-        with _sentence() as told:
+        with sentence() as told:
             given = read_object(given)
             told |= await self._look(lambda: answer(given), pool)
         return told
@@ -388,19 +401,6 @@ def _failure(words: Words, turn: int) -> Shown:
     """A sentence in place of a run."""
     message = wire.message(Trace("", ""), "", 0, 0, done=True, error=words)
     return message | {"turn": turn}, {"run": "", "running": False, "error": dict(words), "turn": turn}
-
-
-@contextmanager
-def _sentence() -> Iterator[dict[str, Any]]:
-    """An answer to fill; what goes wrong inside becomes its `error`."""
-    answer: dict[str, Any] = {}
-    try:
-        yield answer
-    except (BadInput, NotReady) as error:
-        answer["error"] = dict(error.words)
-    except Exception:
-        logging.exception("a question of the view failed")
-        answer["error"] = dict(UNEXPECTED)
 
 
 def _heading(run: Run) -> dict[str, Any]:

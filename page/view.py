@@ -45,8 +45,10 @@ class AttentionView(gr.HTML):
 
     fetch({run, first}) → a message with all steps from `first`; row({run, query, step?}) → `wire.detail_message`;
     maps({run, step, kind}) → `wire.maps_message`, of a picture that forms: all heads at that step, null: averaged over all steps;
-    learning({generator, variant}) → `wire.series_message`; film({generator, variant, seed, settings, edits, without}) → {pictures:
-    [{seed, url}]}; gallery({…, compare}) → {sheets: {with: [{seed, url}], without: […]}}, one of both unless compared.
+    inside({run, query, step?, kind, layer, head}), leave_out({run, query, step?, kind, layer, from}), reach({run, query}): as
+    `page.inside`, `page.leaving`, `page.reach` say; learning({generator, variant}) → `wire.series_message`;
+    film({generator, variant, seed, settings, edits, without}) → {pictures: [{seed, url}]};
+    gallery({…, compare}) → {sheets: {with: [{seed, url}], without: […]}}, one of both unless compared.
     Events: pick {run, step, id}, edit {run, edits}, rub {run, hidden}, face {run, seed, without?}, state {pin, layer, head}.
     """
 
@@ -57,13 +59,17 @@ class AttentionView(gr.HTML):
         fetch: ServerFunction | None = None,
         row: ServerFunction | None = None,
         maps: ServerFunction | None = None,
+        inside: ServerFunction | None = None,
+        leave_out: ServerFunction | None = None,
+        reach: ServerFunction | None = None,
         learning: ServerFunction | None = None,
         film: ServerFunction | None = None,
         gallery: ServerFunction | None = None,
         elem_id: str | None = "attention-view",
         **rest: Any,
     ) -> None:
-        given = {"fetch": fetch, "row": row, "maps": maps, "learning": learning, "film": film, "gallery": gallery}
+        given = {"fetch": fetch, "row": row, "maps": maps, "inside": inside, "leave_out": leave_out, "reach": reach}
+        given |= {"learning": learning, "film": film, "gallery": gallery}
         super().__init__(
             value,  # type: ignore[arg-type]
             html_template='<div class="av-root"></div>',
