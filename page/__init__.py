@@ -19,7 +19,8 @@ def page(desk: Desk | None = None) -> gr.Blocks:
     desk = desk or Desk()
     with gr.Blocks(title=NAME, fill_width=True, analytics_enabled=False) as demo:
         controls = Controls(ailing=desk.problems, made=desk.live, faces=desk.stored, phrases=desk.phrases)
-        looks = {"fetch": desk.fetch, "row": desk.row, "maps": desk.maps, "inside": desk.inside, "leave_out": desk.leave_out, "reach": desk.reach}
+        looks = {"fetch": desk.fetch, "row": desk.row, "maps": desk.maps, "inside": desk.inside}
+        looks |= {"leave_out": desk.leave_out, "reach": desk.reach}
         view = AttentionView(**looks, learning=desk.learning, film=desk.film, gallery=desk.gallery)
         about()
 
