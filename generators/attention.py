@@ -117,7 +117,8 @@ def attend(
     scores = relevance(query, key, scale=scale, softcap=softcap, bias=bias)
     if watcher is None:
         return weighted_sum(distribute(scores, mask), value)
-    return watcher.hear(name, query, key, value, scores, mask)
+    factor = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    return watcher.hear(name, query, key, value, scores, mask, scale=factor)
 
 
 def attend_additive(query: Tensor, key: Tensor, value: Tensor, direction: Tensor, *, name: Name, mask: Tensor | None = None) -> Tensor:
@@ -138,7 +139,10 @@ def attend_additive(query: Tensor, key: Tensor, value: Tensor, direction: Tensor
 
 @dataclass(frozen=True)
 class Inside:
-    """The numbers of one query in one attention, batch row 0. D, V as in the call."""
+    """The numbers of one query in one attention, batch row 0. D, V as in the call.
+
+    scale: what q·k was multiplied by; of an additive score, which knows no such factor, 1.
+    """
 
     query_index: int
     query: Tensor  # (H, D)
@@ -148,6 +152,7 @@ class Inside:
     weights: Tensor  # (H, K)
     context: Tensor  # (H, V)
     direction: Tensor | None = None  # (D,), v of an additive score
+    scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,15 @@ class Watcher:
     heard: list[Heard] = field(default_factory=list)
 
     def hear(
-        self, name: Name, query: Tensor, key: Tensor, value: Tensor, scores: Tensor, mask: Tensor | None, direction: Tensor | None = None
+        self,
+        name: Name,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        scores: Tensor,
+        mask: Tensor | None,
+        direction: Tensor | None = None,
+        scale: float = 1.0,
     ) -> Tensor:
         """Weights and context of one call, edited; reported in `heard`. scores (B, H, Q, K) are overwritten. Returns (B, H, Q, V)."""
         edits = [edit for edit in self.edits if edit.reaches(*name, self.step)]
@@ -203,6 +216,7 @@ class Watcher:
                 weights[0, :, row],
                 context[0, :, row],
                 direction,
+                scale,
             )
         self.heard.append(Heard(name, weights, used, self.first_query, inside))
         return context

@@ -141,7 +141,8 @@ class Card:
     name: the folder's. accepts: of "text", "picture", "seed" (a picture generator's prompt is a word whose hash is the seed).
     produces: "text" or "picture". anatomy: the network's parts in order; attention's part is marked True.
     network: its short name, before the chips of its variants. twin: whether `without` ships. claim: what the paper says of the figures
-    by length in card.json (`NAME_len_FROM_TO`), beside which the page draws them. gallery: whether it makes many pictures at one go
+    by length in card.json (`NAME_len_FROM_TO`), beside which the page draws them. paper: what attention gained in the paper that it
+    comes from, with the place where it says so. gallery: whether it makes many pictures at one go
     (`Generator.sheet`). headline: the metrics that are said under what it made.
     """
 
@@ -155,6 +156,7 @@ class Card:
     anatomy: tuple[tuple[Words, bool], ...]
     twin: bool = True
     claim: Words | None = None
+    paper: Words | None = None
     network: Words | None = None
     gallery: bool = False
     headline: tuple[str, ...] = ()
@@ -219,8 +221,9 @@ class Request:
     attention: False runs the twin without attention.
     pin: absolute query position whose details are wanted (a replay): its step carries `Step.details`.
     watched: False runs without listening: steps carry no attentions.
-    only: of a generator that looks anew at every step (diffusion), the one step that is wanted (a replay): it alone is yielded, with
-    the maps of every kind. state: the `Step.state` of that step, where it is known: the steps before it need not run again.
+    only: the one step that is wanted (a replay): it alone is yielded. A writer reads the prompt and what is forced before it at one go,
+    and shows the rows of all of it; a painter shows the maps of every kind. Of tokens `Step.odds` is there.
+    state: a painter's `Step.state` of that step, where it is known: the steps before it need not run again.
     """
 
     variant: str
@@ -308,6 +311,12 @@ class Request:
     def from_dict(cls, card: Card, given: Mapping[str, Any]) -> Request:
         """What `to_dict` described, checked again."""
         return cls.check(card, **{name: given[name] for name in given if name in _LINKED})
+
+
+def check_only(only: int | None, steps: int) -> None:
+    """Raises BadInput for a step that a run of so many has not."""
+    if only is not None and not 0 <= only < steps:
+        raise BadInput("This run has no such step.", "这次运行没有这一步。")
 
 
 _LINKED = ("variant", "text", "seed", "settings", "edits", "forced", "attention", "picture", "hidden", "code")

@@ -144,7 +144,7 @@ def as_detail(heard: Heard) -> Detail:
     assert inside is not None
     numbers = {part: getattr(inside, part).float().numpy() for part in ("query", "key", "value", "scores", "weights", "context")}
     kind, layer = heard.name
-    return Detail(kind=cast(Kind, kind), layer=layer, query_index=inside.query_index, **numbers)
+    return Detail(kind=cast(Kind, kind), layer=layer, query_index=inside.query_index, scale=inside.scale, **numbers)
 
 
 def check_pin(pin: int | None, cells: int) -> None:

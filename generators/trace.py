@@ -156,7 +156,8 @@ class Detail:
     """The three components for one query in one attention: the model's own numbers.
 
     query: (H, D). key: (H, K, D). value: (H, K, V). scores: (H, K), -inf where it may not look. weights: (H, K).
-    context: (H, V), the weighted sum. direction: (D,), v of an additive score vᵀ tanh(q + k); None: the score is q·k/√D.
+    context: (H, V), the weighted sum. direction: (D,), v of an additive score vᵀ tanh(q + k); None: the score is q·k times scale.
+    scale: mostly 1/√D; None in an example that was stored without it.
     key and value are None in a stored example, of which they would be most: a replay has them.
     """
 
@@ -170,6 +171,7 @@ class Detail:
     weights: np.ndarray
     context: np.ndarray
     direction: np.ndarray | None = None
+    scale: float | None = None
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,7 @@ class Step:
     picture: (height, width, 3) uint8, what it made. source: likewise, the picture it was given, as the model sees it (step 0; of a
     picture that forms from noise every step's).
     state: what a painter's step began with, float32: it lets that step be repeated alone (`Request.state`); never sent, never stored.
+    odds: (N,) float32, how likely every token of the vocabulary was before settings and stop list; where one step alone was asked for.
     unknown: pieces of the prompt that are not known (step 0). regions: where the named things are in the picture (the last step).
     facts: named numbers of this step, as SAGAN's γ. notes: sentences for the visitor.
     stop: why the run ended: "length", "end", "stopped"; empty while it goes on.
@@ -234,6 +237,7 @@ class Step:
     beams: tuple[Beam, ...] = ()
     source: np.ndarray | None = None
     state: np.ndarray | None = None
+    odds: np.ndarray | None = None
     unknown: tuple[Unknown, ...] = ()
     regions: tuple[Region, ...] = ()
 
@@ -442,7 +446,8 @@ def _pack(trace: Trace, joined: _Joined) -> dict[str, Any]:
     def detail(given: Detail) -> dict[str, Any]:
         parts = [part for part in _DETAIL_ARRAYS if getattr(given, part) is not None]
         arrays_of = {part: keep(getattr(given, part), np.float16) for part in parts}
-        return {"kind": given.kind, "layer": given.layer, "query_index": given.query_index, **arrays_of}
+        scale = {} if given.scale is None else {"scale": given.scale}
+        return {"kind": given.kind, "layer": given.layer, "query_index": given.query_index, **arrays_of, **scale}
 
     steps = [
         {
@@ -490,7 +495,7 @@ def _unpack(packed: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Trac
 
     def detail(d: Mapping[str, Any]) -> Detail:
         parts: dict[str, Any] = {part: _at(d[part], arrays).astype(np.float32) if part in d else None for part in _DETAIL_ARRAYS}
-        return Detail(kind=d["kind"], layer=d["layer"], query_index=d["query_index"], **parts)
+        return Detail(kind=d["kind"], layer=d["layer"], query_index=d["query_index"], scale=d.get("scale"), **parts)
 
     steps = [
         Step(

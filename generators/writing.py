@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import numpy as np
 
 from generators import tokens
-from generators.base import BadInput, Generator, NotReady, Request, Setting
+from generators.base import BadInput, Generator, NotReady, Request, Setting, check_only
 from generators.edits import Kind
 from generators.prompts import Prompt, read_prompt
 from generators.sampling import draw, ranked
@@ -117,6 +117,11 @@ class Writer(Paired[Model], Generic[Model, Memory]):
         """What the model reads first."""
         return read_prompt(request.text, request.settings, self.vocabulary, verse=self.verse, longest=self.longest_prompt)
 
+    def replay(self, request: Request, query: int) -> tuple[Detail, ...]:
+        """As of every generator; prompt and chosen tokens up to that position are read at one go."""
+        step = max(0, query + 1 - len(self.prompt(request).ids))
+        return super().replay(replace(request, only=step), query)
+
     def _check_forced(self, forced: tuple[int, ...], text: str) -> None:
         """Raises BadInput for a token outside the vocabulary, and for a word that is not written here. text: before the first of them."""
         reader = tokens.Reader(self.vocabulary, self.verse)
@@ -153,7 +158,16 @@ class _Course(Generic[Model, Memory]):
         self.labels = [reader.label(token, reader.read(token)) for token in self.prompt]
         reader = tokens.Reader(vocabulary, self.run.verse)  # an opening may end within a character; what follows starts anew
         new, memory, position, seconds = list(self.prompt), None, 0, 0.0
-        for index in range(self.room):
+        check_only(request.only, self.room)
+        first = self._first()
+        if first:  # nothing is drawn before the step that is wanted: what was chosen is read at one go
+            new += request.forced[:first]
+            dice.random(first)
+            for token in request.forced[:first]:
+                added = reader.read(token)
+                self.labels.append(reader.label(token, added))
+                self.text += added
+        for index in range(first, self.room):
             began = time.perf_counter()
             logits, memory, attentions, details = self._read(new, memory, index, position)
             position += len(new)
@@ -166,21 +180,34 @@ class _Course(Generic[Model, Memory]):
             chosen = next(each for each in candidates if each.id == token)
             seconds += time.perf_counter() - began
             stop = "end" if token == tokens.END else "length" if index + 1 == self.room or seconds > SECONDS else ""
-            yield Step(
-                index,
-                attentions=attentions,
-                text=added,
-                prompt=tuple(self.labels) if index == 0 else (),
-                chosen=chosen,
-                candidates=candidates,
-                notes=self.notes if index == 0 else (),
-                details=details,
-                stop=stop,
-            )
-            if stop:
+            if request.only in (None, index):
+                yield Step(
+                    index,
+                    attentions=attentions,
+                    text=added,
+                    prompt=tuple(self.labels) if index == 0 else (),
+                    odds=odds_of(logits) if request.only is not None else None,
+                    chosen=chosen,
+                    candidates=candidates,
+                    notes=self.notes if index == 0 else (),
+                    details=details,
+                    stop=stop,
+                )
+            if stop and request.only not in (None, index):
+                check_only(request.only, index + 1)
+            if stop or request.only == index:
                 return
             self.labels.append(chosen.label)
             new = [token]
+
+    def _first(self) -> int:
+        """The first step that is computed: the one that is wanted where all before it is known, and no change is of some steps only."""
+        only, forced = self.request.only, self.request.forced
+        if not only or len(forced) < only or any(edit.steps is not None for edit in self.request.edits):
+            return 0
+        if tokens.END in forced[:only]:
+            check_only(only, forced.index(tokens.END) + 1)
+        return only
 
     def _read(
         self, new: list[int], memory: Memory | None, index: int, position: int
@@ -236,7 +263,14 @@ def detail_of(heard: Heard) -> Detail:
     kind, layer = cast(Kind, heard.name[0]), heard.name[1]
     key, value, direction = inside.key.numpy(), inside.value.numpy(), None if inside.direction is None else inside.direction.numpy()
     scores, weights, context = inside.scores.numpy(), inside.weights.numpy(), inside.context.numpy()
-    return Detail(kind, layer, inside.query_index, inside.query.numpy(), key, value, scores, weights, context, direction)
+    return Detail(kind, layer, inside.query_index, inside.query.numpy(), key, value, scores, weights, context, direction, inside.scale)
+
+
+def odds_of(logits: np.ndarray) -> np.ndarray:
+    """(N,) float32 chances of all tokens, before settings and stop list. logits: (N,)."""
+    shares: np.ndarray = np.exp(logits - logits.max(), dtype=np.float32)
+    shares /= shares.sum()
+    return shares
 
 
 def _never(vocabulary: tokens.Vocabulary) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -140,6 +140,27 @@ def test_one_step_can_be_looked_into(model):
         list(run.generate(replace(request, only=10**6)))
 
 
+def test_one_step_alone_is_what_it_was(model):
+    """With all before it known: the same choice and weights, and how likely every token was."""
+    run, request = model
+    trace = run.trace(request)
+    index = 2 * len(trace.steps) // 3
+    was = trace.steps[index]
+    (step,) = run.generate(replace(request, forced=trace.forced, only=index))
+    assert step.index == index and step.stop == was.stop and step.text == was.text
+    for rows in was.attentions:
+        again = next(each for each in step.attentions if (each.kind, each.layer) == (rows.kind, rows.layer))
+        first = rows.first_query - again.first_query
+        assert np.abs(again.dense()[:, first : first + len(rows.query), : len(rows.key)] - rows.dense()).max() < 1e-5
+    if was.chosen is None:
+        return
+    assert step.chosen.id == was.chosen.id and step.chosen.probability == pytest.approx(was.chosen.probability, abs=1e-4)
+    assert step.odds.sum() == pytest.approx(1, abs=1e-4) and step.odds[step.chosen.id] > 0
+    for only in (len(trace.steps), -1):
+        with pytest.raises(BadInput):
+            list(run.generate(replace(request, forced=trace.forced, only=only)))
+
+
 def test_watching_changes_nothing(model):
     run, request = model
     seen, unseen = run.trace(request), run.trace(replace(request, watched=False))
@@ -230,7 +251,7 @@ def test_details_are_the_rows_own(model):
         assert np.allclose(scores / scores.sum(-1, keepdims=True), detail.weights, atol=1e-4)
         assert np.allclose(np.einsum("hk,hkv->hv", detail.weights, detail.value), detail.context, atol=1e-4)
         if detail.direction is None:
-            scaled = np.einsum("hd,hkd->hk", detail.query, detail.key) / np.sqrt(detail.query.shape[-1])
+            scaled = np.einsum("hd,hkd->hk", detail.query, detail.key) * detail.scale
         else:
             scaled = np.tanh(detail.query[:, None] + detail.key) @ detail.direction
         seen = np.isfinite(detail.scores)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from generators import base, pictures
-from generators.base import BadInput, Card, NotReady, Pin, Request, Try, Variant
+from generators.base import BadInput, Card, NotReady, Pin, Request, Try, Variant, check_only
 from generators.trace import Grid, Step, Words
 
 if TYPE_CHECKING:
@@ -169,6 +169,7 @@ class Run(base.Generator):
         network = self._of(request)
         axis = Grid(network.config.grid, network.config.grid)
         check_pin(request.pin, len(axis))
+        check_only(request.only, 1)
         given, notes = self._given(request, network.config.size)
         holes = grid_mask(request.hidden, axis)  # (height, width)
         hidden = torch.from_numpy(holes.reshape(1, -1)) if holes.any() else None

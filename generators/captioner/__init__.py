@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from generators.base import BadInput, NotReady, Request
+from generators.base import BadInput, NotReady, Request, check_only
 from generators.captioner.card import CARD
 from generators.edits import Kind
 from generators.sampling import ranked
 from generators.trace import Attention, Beam, Choice, Grid, Region, Step, Tokens, Words
-from generators.writing import SHOWN, TWIN_EDITED, Paired, detail_of, fitted, likeliest
+from generators.writing import SHOWN, TWIN_EDITED, Paired, detail_of, fitted, likeliest, odds_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,6 +137,7 @@ class _Course:
         token = start(str(request.settings["language"]), str(request.settings["begin"]))
         seen = self._read(token)
         path = self._search(seen, token)
+        check_only(request.only, len(path))
         reader = Reader(self.run.vocabulary)
         state = seen.start
         for index, chosen_id in enumerate(path):
@@ -146,10 +147,13 @@ class _Course:
             choices = likeliest(ids, probabilities, token, reader)
             chosen = next(each for each in choices if each.id == token)
             stop = "end" if token == END else "length" if index + 1 == LONGEST else ""
+            added = reader.read(token)
+            if request.only not in (None, index):
+                continue
             yield Step(
                 index,
                 attentions=tuple(self._row(each, chosen) for each in heard) if request.watched else (),
-                text=reader.read(token),
+                text=added,
                 chosen=chosen,
                 candidates=choices,
                 facts={"gate": gate},
@@ -159,7 +163,10 @@ class _Course:
                 beams=self.beams[index] if index < len(self.beams) else (),
                 source=self.picture if index == 0 else None,
                 regions=self._regions(path) if stop and request.watched else (),
+                odds=odds_of(logits) if request.only is not None else None,
             )
+            if request.only == index:
+                return
 
     def _read(self, token: int) -> Seen:
         import torch
@@ -223,7 +230,8 @@ class _Course:
         request = self.request
         with torch.inference_mode():
             gate = float(self.model.gate(state))
-            if not (request.watched or request.edits or request.pin == index):
+            wanted = request.only in (None, index)
+            if not (request.edits or (wanted and request.watched) or request.pin == index):
                 logits, state = self.model.step(torch.tensor([token]), state, seen)
                 return logits[0].numpy(), gate, state, []
             with watch(request.edits, step=index, first_query=index, detail=request.pin) as watcher:

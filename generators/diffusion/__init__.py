@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from generators import base, pictures
-from generators.base import BadInput, Request
+from generators.base import BadInput, Request, check_only
 from generators.base import NotReady as NotReady
 from generators.diffusion import prompt as prompts
 from generators.diffusion.card import CARD, GUIDANCE, STEPS, STYLE
@@ -164,8 +164,7 @@ def _stretch(request: Request, steps: int) -> tuple[int, int]:
     """The first and the last step that must run. Raises BadInput for a step that the run has not."""
     if request.only is None:
         return 0, steps - 1
-    if not 0 <= request.only < steps:
-        raise BadInput(f"This run has steps 0 to {steps - 1}.", f"这次运行的步骤编号是 0 到 {steps - 1}。")
+    check_only(request.only, steps)
     return (0 if request.state is None else request.only), request.only
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from generators.base import BadInput, Request
+from generators.base import BadInput, Request, check_only
 from generators.edits import Kind
 from generators.sampling import draw, ranked
 from generators.seq2seq.card import CARD
 from generators.seq2seq.prompt import Prompt, read_source
 from generators.stoplist import completes
 from generators.trace import Attention, Beam, Choice, Step, Tokens
-from generators.writing import SECONDS, SHOWN, TWIN_EDITED, Paired, detail_of, fitted, likeliest
+from generators.writing import SECONDS, SHOWN, TWIN_EDITED, Paired, detail_of, fitted, likeliest, odds_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,6 +119,7 @@ class _Course:
         from generators.tokens import END
 
         request, room = self.request, min(int(self.request.settings.get("length", LONGEST)), LONGEST)
+        check_only(request.only, room)
         began = time.perf_counter()
         source = self._read()
         self.path = request.forced[:room]
@@ -139,6 +140,10 @@ class _Course:
             self.text += added
             seconds += time.perf_counter() - began
             stop = "end" if token == END else "length" if index + 1 == room or seconds > SECONDS else ""
+            if request.only not in (None, index):
+                if stop:
+                    check_only(request.only, index + 1)
+                continue
             yield Step(
                 index,
                 attentions=tuple(self._row(each, chosen) for each in heard) if request.watched else (),
@@ -151,8 +156,9 @@ class _Course:
                 details=tuple(detail_of(each) for each in heard if each.inside is not None),
                 stop=stop,
                 beams=self.beams[index] if index < len(self.beams) else (),
+                odds=odds_of(logits) if request.only is not None else None,
             )
-            if stop:
+            if stop or request.only == index:
                 return
 
     def _read(self) -> Source:
@@ -196,7 +202,8 @@ class _Course:
 
         request = self.request
         with torch.inference_mode():
-            if not (request.watched or request.edits or request.pin == index):
+            wanted = request.only in (None, index)
+            if not (request.edits or (wanted and request.watched) or request.pin == index):
                 logits, state = self.model.step(torch.tensor([token]), state, source)
                 return logits[0].numpy(), state, []
             with watch(request.edits, step=index, first_query=index, detail=request.pin) as watcher:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from generators import base, pictures
-from generators.base import BadInput, Request, read_seed
+from generators.base import BadInput, Request, check_only, read_seed
 from generators.base import NotReady as NotReady
 from generators.pictures import as_attention, as_detail, as_picture, check_pin, noise, read_picture, read_prompt, to_signed
 from generators.trace import Grid, Step
@@ -76,6 +76,7 @@ class Run(base.Generator):
         network = self._of(request)
         seed, notes = read_prompt(request)
         check_pin(request.pin, self.cells)
+        check_only(request.only, 1)
         axis = Grid(network.config.grid, network.config.grid)
         pictures, heard = self._paint(request, [seed])
         yield Step(
