@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from generators.base import BadInput, Request
+from generators.base import BadInput, Pin, Request
 from generators.detector import Found, Thing
 from generators.diffusion import VOCABULARY, Run, figures, read_network, stored
 from generators.diffusion.card import CARD, EXAMPLES
@@ -22,7 +22,7 @@ from generators.diffusion.sampler import Listen, believe, both, moments, noise, 
 from generators.edits import Edit
 from generators.lexicon import FUNCTIONS, Lexicon, Word
 from generators.scenes import STYLES, is_unseen
-from generators.trace import Grid, Trace, load_series
+from generators.trace import Attention, Grid, Region, Step, Tokens, Trace, load_series
 from generators.training import read_json, write_card, write_json, write_weights
 from generators.truth import THRESHOLDS, Choice, Truth
 
@@ -270,6 +270,18 @@ def test_stored_rows_are_whole_levels_that_sum_to_one():
     kept = stored.shared_out(weights, 64)
     assert np.array_equal(kept.sum(-1), np.ones((2, 50))) and np.array_equal(kept * 64, np.round(kept * 64))
     assert np.abs(kept - weights).max() < 1 / 64
+
+
+def test_the_pinned_cell_looks_at_the_thing_that_it_paints():
+    weights = np.full((2, 16, 3), [0.2, 0.1, 0.7], np.float32)  # 4×4 cells, the words "a", "fox" and ∅
+    weights[:, 9], weights[:, 15] = [0.1, 0.6, 0.3], [0.0, 1.0, 0.0]  # the second is not of the fox
+    rows = Attention("cross", 3, weights, Grid(4, 4), Tokens(("a", "fox", "∅")))
+    mask = np.zeros((8, 8), bool)
+    mask[4:6, 0:6] = True  # cells 8, 9 and 10
+    trace = Trace("diffusion", "scenes", {}, [Step(0, attentions=(rows,), regions=(Region("fox", (1,), mask),))])
+    assert stored.telling(trace, Pin("cross", 3)) == 9
+    trace.steps[0] = replace(trace.steps[0], regions=())
+    assert stored.telling(trace, Pin("cross", 3)) == 10, "the middle, where nothing is found"
 
 
 def test_noise_is_kept_in_few_levels_and_a_picture_in_all():

@@ -165,7 +165,7 @@ const arriving = {
       return;
     }
     const now = performance.now();
-    let count = this.instant ? left : run.shown === 0 ? 1 : Math.min(left, Math.floor(((now - this.last) * PACE) / 1000));
+    let count = this.instant || run.isTelling ? left : run.shown === 0 ? 1 : Math.min(left, Math.floor(((now - this.last) * PACE) / 1000));
     if (count) this.last = now;
     const any = count > 0;
     while (count-- > 0) run.show();
@@ -258,10 +258,12 @@ function lastWord(run, rows) {
   return rows - 1;
 }
 
-// The cell in the middle of the first thing that is known to be in a picture, else the middle of all.
+// The cell of the first thing that is known to be in a picture that looks most at its words, else the middle of all.
 function firstCell(run, map) {
   const [rows, columns] = map.queryAxis.grid, [thing] = run.regions;
   if (!thing) return Math.floor(rows / 2) * columns + Math.floor(columns / 2);
   const inside = [...thing.mask.keys()].filter((i) => thing.mask[i]);
-  return rescaled([middle(inside, thing.columns)], [thing.rows, thing.columns], [rows, columns])[0];
+  const told = (cell) => { const row = map.row("mean", cell); return thing.at.reduce((sum, key) => sum + (row[key] || 0), 0); };
+  const cells = [...new Set(rescaled(inside, [thing.rows, thing.columns], [rows, columns]))];
+  return cells.reduce((best, cell) => (told(cell) > told(best) ? cell : best), cells[0]);
 }

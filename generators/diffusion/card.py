@@ -68,7 +68,7 @@ CARD = Card(
             icon="🎨",
             placeholder={"en": "a fox to the left of a red apple on a blue background", "zh": "蓝色背景上，狐狸在红苹果的左边"},
             size=32,
-            pin=Pin("cross", 3, query=132),
+            pin=Pin("cross", 3),
             tries=(
                 Try(
                     question={"en": "Which cells look at “fox”?", "zh": "哪些格子在看“狐狸”？"},

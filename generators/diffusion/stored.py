@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from generators import card
-from generators.base import Request
+from generators.base import Pin, Request
 from generators.diffusion import VOCABULARY, Run
 from generators.diffusion.card import EXAMPLES, STEPS
 from generators.lexicon import Lexicon
-from generators.trace import STORED_TOLERANCE, Step, Trace, save_series
+from generators.trace import STORED_TOLERANCE, Grid, Step, Trace, save_series
 from generators.training import read_json, read_weights
 
 if TYPE_CHECKING:
@@ -29,12 +29,13 @@ NOISE_LEVELS = 3  # of a noisy picture, within the noise's standard deviation
 def record(folder: Path, snapshots: Path) -> None:
     """Write examples/*.npz and learning.npz. snapshots: weights on the way, one file a training step, named by it."""
     run, known = Run.load(folder), card("diffusion")
-    pin = known.variants[0].pin.query
+    pin = known.variants[0].pin
     for old in (folder / "examples").glob("*.npz"):
         old.unlink()
     requests = {file: Request.check(known, variant=folder.name, **given) for file, given in EXAMPLES.items()}
     for file, request in requests.items():
-        light(run.trace(replace(request, pin=pin))).save(folder / "examples" / f"{file}.npz")
+        plain = run.trace(request)
+        light(run.trace(replace(request, pin=telling(plain, pin)))).save(folder / "examples" / f"{file}.npz")
     first = next(iter(requests.values()))
     first = replace(first, settings={**first.settings, STEPS.name: LEARNING_STEPS})
     last = read_json(folder / "card.json")["training"]["steps"]
@@ -51,6 +52,20 @@ def read_snapshot(folder: Path, path: Path) -> Network:
     network = Network(Config.from_dict(read_json(folder / "config.json")))
     network.load_state_dict(read_weights(path))
     return network.eval().requires_grad_(False)
+
+
+def telling(trace: Trace, pin: Pin) -> int:
+    """The cell of the first thing in the picture that looks most at its words at the last step, mean of the heads; else the middle one."""
+    last = trace.steps[-1]
+    rows = next(each for each in last.attentions if (each.kind, each.layer) == (pin.kind, pin.layer))
+    assert isinstance(rows.query, Grid)
+    if not last.regions:
+        return rows.query.height // 2 * rows.query.width + rows.query.width // 2
+    thing = last.regions[0]
+    scale = np.array([rows.query.height, rows.query.width]) / thing.mask.shape
+    down, across = (np.argwhere(thing.mask) * scale).astype(int).T
+    cells = np.unique(down * rows.query.width + across)
+    return int(cells[rows.weights.mean(0)[cells][:, list(thing.positions)].sum(-1).argmax()])
 
 
 def light(trace: Trace, levels: int = LEVELS) -> Trace:
