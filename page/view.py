@@ -19,7 +19,8 @@ import gradio as gr
 ASSETS = Path(__file__).parent.parent / "assets"
 STAGES = ("takers", "text", "pane", "brush", "grid", "gallery", "regions", "moments", "words", "painting", "telling")
 PANELS = ("panels", "heads", "components", "change", "curves", "figures", "memory")
-PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view")  # joined in this order
+PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view", "panes")  # joined in this order
+STYLES = ("view", "panes")
 LANGUAGES = ("en", "zh")
 EVENTS = ("pick", "edit", "rub", "face", "state")
 
@@ -35,7 +36,7 @@ def view_strings() -> Mapping[str, Mapping[str, str]]:
 
 def script() -> str:
     """All of the view's JavaScript, run once when the component is mounted."""
-    style = (ASSETS / "view" / "view.css").read_text(encoding="utf-8")
+    style = "\n".join((ASSETS / "view" / f"{part}.css").read_text(encoding="utf-8") for part in STYLES)
     given = f"const STYLE = {json.dumps(style)};\nconst STRINGS = {json.dumps(view_strings(), ensure_ascii=False)};\n"
     return given + "\n".join((ASSETS / "view" / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
 

@@ -5,6 +5,7 @@ const CROP = 46; // pixels of a cell shown with its neighbours
 const ENDS = { encoder: ["in", "in"], self: ["out", "out"], cross: ["out", "in"] }; // from where a kind looks, at what
 const PLACES = ["in", "out", "difference"];
 const ROOM = 14; // pixels left free under the view, the frame's own edge among them
+const SLACK = 48; // pixels that may stay free besides: two lines of a sentence
 const LEAST = 216; // pixels of a picture below which the rest stands closer
 
 class GridStage {
@@ -237,12 +238,24 @@ class GridStage {
 // The pictures of a stage as large as lets all of the view be seen at once. around: pixels of the stage's height that are not theirs.
 function fitPictures(view, element, run, around) {
   const open = !view.change.element.hidden || !view.more.hidden;
+  if (stillFits(view, run, open)) return;
   view.root.classList.remove("av-tight");
-  if (!run || narrow.matches || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
+  if (!run || view.narrow || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
   let most = roomOf(view) - around();
   if (most < LEAST) { view.root.classList.add("av-tight"); most = roomOf(view) - around(); }
   element.style.setProperty("--most", `${Math.round(most)}px`);
   if (document.documentElement.scrollHeight > window.innerHeight && !open) view.root.classList.add("av-tight"); // what stands beside the pictures is taller
+  view.fitted.tall = view.root.offsetHeight;
+}
+
+// Whether the pictures are as large as they were made for just this run and window. A little less text below makes them no larger: they
+// would change with every word that is looked at, and all of the page with them.
+function stillFits(view, run, open) {
+  const { dataset, clientWidth: wide, offsetHeight: tall } = view.root, above = view.root.getBoundingClientRect().top + window.scrollY;
+  const given = [run?.id, dataset.stage, wide, above, window.innerWidth, window.innerHeight, lang(), open, view.narrow, view.main.hidden, document.body.className].join();
+  if (given === view.fitted?.given && tall <= view.fitted.tall && tall > view.fitted.tall - SLACK) return true;
+  view.fitted = { given, tall };
+  return false;
 }
 
 // Pixels that the stage may be tall, as all else stands now.

@@ -140,7 +140,7 @@ const keeping = {
   // Another seed, watched; from a sheet of one of the twins: by that one.
   face(seed, without) {
     this.gallery.close(false);
-    trigger("face", { run: this.run.id, seed, ...(without === undefined ? {} : { without }) });
+    this.report("face", { run: this.run.id, seed, ...(without === undefined ? {} : { without }) });
   },
 
   // The same picture with these cells rubbed out.
@@ -148,7 +148,7 @@ const keeping = {
     this.root.dataset.state = "waiting";
     this.keepPins = false;
     this.rubbed = true;
-    trigger("rub", { run: this.run.id, hidden });
+    this.report("rub", { run: this.run.id, hidden });
   },
 
   // ---- edits ----
@@ -158,7 +158,7 @@ const keeping = {
   sendEdits(edits) {
     this.root.dataset.state = "waiting";
     this.keepPins = !this.state.follow;
-    trigger("edit", { run: this.run.id, edits });
+    this.report("edit", { run: this.run.id, edits });
   },
 
   togglePainting() {

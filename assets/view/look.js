@@ -102,7 +102,7 @@ const looking = {
     this.speak();
     this.writeAddress();
     this.askRow();
-    trigger("state", { pin: this.state.pins, layer: this.map?.id ?? null, head: this.state.head });
+    this.report("state", { pin: this.state.pins, layer: this.map?.id ?? null, head: this.state.head });
   },
 
   pinStep(row) { if (this.map && row < this.map.queries) this.pinRows([row]); },

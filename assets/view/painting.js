@@ -180,7 +180,7 @@ class PaintingStage {
   paintNoise(moment) {
     const image = this.imageAt(this.run, moment, this.run.sources);
     this.given.hidden = !image;
-    const size = narrow.matches ? 88 : this.given.clientWidth;
+    const size = this.view.narrow ? 88 : this.given.clientWidth;
     if (!image || !size) return;
     const pen = fresh(this.noise, size, size);
     pen.imageSmoothingEnabled = false;
@@ -201,7 +201,7 @@ class PaintingStage {
   // Tiles as large as all of them have room for.
   tileSize() {
     const count = this.tiles.children.length || 1, { clientWidth: all } = this.right;
-    if (narrow.matches) return Math.floor((all - 3 * GAP_OF_TILES) / 4);
+    if (this.view.narrow) return Math.floor((all - 3 * GAP_OF_TILES) / 4);
     const beside = all >= ROOMY;
     this.right.classList.toggle("av-wide", beside);
     const wide = all - (beside ? TRUTH : 0), others = this.head.offsetHeight + 8 + (beside ? 0 : this.told.offsetHeight + 8);

@@ -1,6 +1,7 @@
 // The stage of words that look at cells: a strip of film, each word over the picture as it was looked at while the word was chosen; one large.
 
 const MOST_FRAME = 148, LEAST_FRAME = 64; // pixels of a picture of the strip
+const FOOT_GAP = 8; // pixels between the strip and what stands below it
 
 class LookedPane extends Pane {
   // Every cell can be asked who looked at it.
@@ -29,7 +30,7 @@ class TellingStage {
     this.element = h("div", { className: "av-telling-stage" }, h("div", { className: "av-panes" }, this.pane.element), this.strip);
     this.frames = [];
     this.listen();
-    for (const each of [this.pane.frame, this.film]) new ResizeObserver(() => { this.drawn = ""; view.refresh(); }).observe(each);
+    for (const each of [this.pane.frame, this.film]) new ResizeObserver(() => view.refresh()).observe(each);
   }
 
   listen() {
@@ -65,7 +66,6 @@ class TellingStage {
     if (!run.shown) return;
     if (this.run !== run) { this.run = run; this.film.replaceChildren(); this.frames = []; this.image = null; }
     this.map = map;
-    this.drawn = "";
     for (let word = this.frames.length; word < run.tokens.length; word++) this.append(run, word);
     this.gateTold.hidden = !run.steps.some((step) => step.facts?.gate !== undefined);
     if (!run.source) return;
@@ -117,11 +117,13 @@ class TellingStage {
   // Each picture relative to its own word, as the large one.
   paintFilm(look) {
     const { run, map, image, view } = this, { state } = view, size = this.frames[0]?.clientWidth ?? 0;
-    const drawn = [run.id, this.frames.length, map?.id, map?.version, state.head, state.smooth, state.relative, state.outlines, run.regions.length, size, Boolean(image), theme.dark].join();
-    if (drawn === this.drawn || !image || !size) return;
-    this.drawn = drawn;
+    if (!image || !size) return;
     for (const frame of this.frames) {
-      const pen = fresh(frame.children[1], size, size), row = look && map?.keyAxis?.grid ? view.rowAt(run.rowOf(frame.word)) : null;
+      const row = look && map?.keyAxis?.grid ? view.rowAt(run.rowOf(frame.word)) : null;
+      const drawn = [size, Boolean(row), map?.id, state.head, state.smooth, state.relative, state.outlines && run.regions.length, theme.dark].join();
+      if (drawn === frame.drawn) continue;
+      frame.drawn = drawn;
+      const pen = fresh(frame.children[1], size, size);
       pen.imageSmoothingEnabled = state.smooth;
       pen.drawImage(image, 0, 0, size, size);
       if (row) shade(pen, row, map.keyAxis.grid, view.topOf(row), size, state.smooth);
@@ -139,12 +141,14 @@ class TellingStage {
   fit() {
     const { view, pane, film } = this, run = this.run?.isTelling ? this.run : null;
     fitPictures(view, this.element, run, () => pane.element.offsetHeight - pane.frame.offsetHeight);
-    film.style.removeProperty("--frame");
-    if (!run || narrow.matches) return;
-    const tall = Math.max(pane.element.offsetHeight, LEAST), others = this.strip.offsetHeight - film.offsetHeight;
-    for (let size = MOST_FRAME; size >= LEAST_FRAME; size -= 6) {
-      film.style.setProperty("--frame", `${size}px`);
-      if (film.offsetHeight + others <= tall) return;
-    }
+    const room = !run || view.narrow ? 0 : Math.max(pane.element.offsetHeight, LEAST) - this.foot.offsetHeight - FOOT_GAP;
+    const fitted = [run?.id, this.frames.length, room, film.clientWidth, lang()].join();
+    if (fitted === this.fitted) return;
+    this.fitted = fitted;
+    if (!room) { film.style.removeProperty("--frame"); return; }
+    const fits = (size) => { film.style.setProperty("--frame", `${size}px`); return film.offsetHeight <= room; };
+    let least = LEAST_FRAME, most = MOST_FRAME; // every size that is tried is laid out anew
+    while (least < most) { const size = Math.ceil((least + most) / 2); if (fits(size)) least = size; else most = size - 1; }
+    fits(least);
   }
 }

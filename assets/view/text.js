@@ -141,9 +141,9 @@ class TextStage {
     const wide = (part) => pen.measureText(part.join("").trim()).width / 100 + (single ? 0.22 * part.length : 0);
     const [above, below] = [wide(source), Math.max(wide(source), wide(written))];
     const scale = parseFloat(getComputedStyle(this.element).getPropertyValue("--scale")) || 1;
-    const across = (this.scroll.clientWidth - 24) / scale, room = (narrow.matches ? 320 : this.scroll.clientHeight) / scale - GAP;
+    const across = (this.scroll.clientWidth - 24) / scale, room = (this.view.narrow ? 320 : this.scroll.clientHeight) / scale - GAP;
     const lines = (size) => Math.ceil((above * size) / across) + Math.ceil((below * size) / across);
-    const fits = (size) => lines(size) * size * 1.5 <= room && (size <= 28 || !narrow.matches);
+    const fits = (size) => lines(size) * size * 1.5 <= room && (size <= 28 || !this.view.narrow);
     const size = SIZES.find((each) => each >= ONE_LINE && lines(each) === 2 && fits(each)) || SIZES.find((each) => each <= 28 && fits(each)) || SIZES.at(-1);
     this.element.style.setProperty("--pair", `${size}px`);
   }

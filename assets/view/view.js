@@ -1,8 +1,14 @@
 // The view itself: takes messages, keeps what is pinned, and paints. `element`, `props`, `trigger`, `server` and `watch` are Gradio's.
 
+const NARROW = 712, WIDE = 1133; // pixels of its width: as on a phone, as on a desk
+
 class View {
-  constructor(root) {
-    this.root = root;
+  // seat: where it stands, and what it is as wide as.
+  constructor(seat) {
+    this.seat = seat;
+    this.root = h("div");
+    seat.append(this.root);
+    this.width = seat.clientWidth || window.innerWidth;
     this.runs = new Map();
     this.run = null;
     this.map = null;
@@ -34,7 +40,7 @@ class View {
     this.components = new Components(this);
     this.legend = new Legend();
     this.change = new ChangePanel(this);
-    this.candidates = new BarList("candidates", (row) => trigger("pick", { run: this.run.id, step: row.step, id: row.id }));
+    this.candidates = new BarList("candidates", (row) => this.report("pick", { run: this.run.id, step: row.step, id: row.id }));
     this.keys = new BarList("keys", (row) => this.chooseKey(row.key));
     this.beams = new BarList("beams", () => {});
     this.curves = new Curves();
@@ -44,7 +50,7 @@ class View {
     said(this.branches, "branches", {}, "aria-label");
     this.notes = h("p", { className: "av-notes" });
     this.hint = said(h("p", { className: "av-hint" }), "hint");
-    this.side = h("details", { className: "av-side", open: !narrow.matches }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element, this.beams.element));
+    this.side = h("details", { className: "av-side", open: !this.narrow }, said(h("summary"), "details"), h("div", { className: "av-side-in" }, this.mapPanel.element, this.candidates.element, this.keys.element, this.beams.element));
     this.stage = h("div", { className: "av-stage" }, this.text.element, this.grid.element, this.painting.element, this.telling.element, this.side);
     this.buildSteps();
     this.text.element.append(this.steps);
@@ -96,7 +102,7 @@ class View {
     this.whoButton = flip("reverse", "who");
     this.png = said(h("button", { type: "button", className: "av-link", onclick: () => this.exportPng(true) }, "PNG"), "export_png", {}, "aria-label");
     this.svg = said(h("button", { type: "button", className: "av-link", onclick: () => this.exportSvg(true) }, "SVG"), "export_svg", {}, "aria-label");
-    this.present = said(h("button", { type: "button", className: "av-link", onclick: () => togglePresent() }), "present");
+    this.present = said(h("button", { type: "button", className: "av-link", onclick: () => panes.present() }), "present");
     this.switches = h("div", { className: "av-switches" }, this.whoButton);
     const panel = (name, section) => {
       const button = said(h("button", { type: "button", className: "av-open", onclick: () => { section.hidden = !section.hidden; button.setAttribute("aria-expanded", String(!section.hidden)); } }), name);
@@ -111,12 +117,19 @@ class View {
     this.tools = h("div", { className: "av-tools" }, this.changeButton, this.change.chips, h("span", { className: "av-gap" }), panel("more", this.more), this.png, this.svg, this.present);
   }
 
+  // Whether it is as on a phone; whether there is room to spare. As the style has it.
+  get narrow() { return this.width <= NARROW; }
+  get roomy() { return this.width >= WIDE && window.innerHeight > 860; }
+
   resized() {
+    const { narrow } = this;
+    this.width = this.seat.clientWidth || this.width;
+    if (narrow !== this.narrow) this.side.open = !this.narrow;
     const of = (element, least) => Math.max(least, Math.floor(element.clientWidth));
     this.sizes.strip = of(this.components.parts.weights.frame, 80);
     this.sizes.tall = this.components.parts.weights.frame.clientHeight || 108;
-    this.sizes.head = roomy.matches ? 56 : 46;
-    this.sizes.cell = this.run?.isPainting ? (roomy.matches ? 30 : 26) : roomy.matches ? 40 : 33;
+    this.sizes.head = this.roomy ? 56 : 46;
+    this.sizes.cell = this.run?.isPainting ? (this.roomy ? 30 : 26) : this.roomy ? 40 : 33;
     this.root.style.setProperty("--cell", `${this.sizes.cell}px`);
     this.drawHeads();
     this.fit();
@@ -145,6 +158,16 @@ class View {
     this.refresh();
   }
 
+  rethemed() {
+    this.drawHeads();
+    this.curves.paint();
+    this.grid.memory.paint();
+    this.refresh();
+  }
+
+  // What the visitor does here, for the server.
+  report(event, given) { trigger(event, given); }
+
   // ---- painting ----
 
   refresh() {
@@ -157,7 +180,7 @@ class View {
     this.dirty = false;
     if (!this.run) return;
     const began = performance.now();
-    if (readTheme()) { this.drawHeads(); this.curves.paint(); this.grid.memory.paint(); }
+    if (readTheme()) panes.rethemed();
     const look = (this.look = this.see());
     const { run, state } = this;
     for (const button of [this.whoButton, ...this.flips]) button.setAttribute("aria-pressed", String(state[button.flips]));
@@ -293,56 +316,3 @@ function sameBeginning(texts) {
   const space = texts[0].lastIndexOf(" ", at - 1);
   return /\s/.test(texts[0]) ? Math.max(0, space) : at;
 }
-
-function togglePresent() {
-  document.body.classList.toggle("presenting");
-  requestAnimationFrame(() => { view.resized(); view.showPinned(); });
-}
-
-function typing(event) {
-  const at = event.target;
-  return at instanceof HTMLElement && (at.isContentEditable || at.matches("textarea, select, input:not([type=range]):not([type=checkbox]):not([type=radio])"));
-}
-
-const touch = matchMedia("(hover: none)");
-const roomy = matchMedia("(min-width: 1181px) and (min-height: 861px)");
-const narrow = matchMedia("(max-width: 760px)");
-readTheme();
-if (!document.getElementById("attention-view-style")) document.head.append(h("style", { id: "attention-view-style", textContent: STYLE }));
-const view = new View(element.querySelector(".av-root") || element);
-
-const shortcuts = (event) => {
-  if (!element.isConnected) { document.removeEventListener("keydown", shortcuts); return; }
-  if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.key === "Escape" && view.gallery.isOpen) { event.preventDefault(); view.gallery.close(); return; }
-  if (event.key === "[") view.turn(-1);
-  else if (event.key === "]") view.turn(1);
-  else if (event.key === "p" || event.key === "P") togglePresent();
-  else if (event.key === "h" || event.key === "H") view.run && view.stepHead(event.shiftKey ? -1 : 1);
-  else if (event.key === "l" || event.key === "L") view.run && view.stepLayer(event.shiftKey ? -1 : 1);
-  else if (event.key === "Escape" && document.body.classList.contains("presenting")) { event.preventDefault(); togglePresent(); }
-};
-document.addEventListener("keydown", shortcuts);
-document.addEventListener("visibilitychange", () => { if (!document.hidden && view.run && !view.run.done && !view.run.series) view.catchUp(view.run.id, view.run.steps.length); });
-narrow.addEventListener("change", () => { view.side.open = !narrow.matches; });
-window.addEventListener("resize", () => view.fit());
-new ResizeObserver(() => view.fit()).observe(document.body); // what stands above may grow
-new MutationObserver(() => view.relang()).observe(document.documentElement, { attributes: true, attributeFilter: ["lang"] });
-const themeChanged = () => { if (readTheme()) { view.drawHeads(); view.curves.paint(); view.grid.memory.paint(); view.refresh(); } };
-for (const host of [document.documentElement, document.body]) new MutationObserver(themeChanged).observe(host, { attributes: true, attributeFilter: ["class"] });
-
-// The controls put theirs beside it: takers(generator/variant) and send(picture, target, request).
-Object.assign((window.attentionLab ??= {}), {
-  preview: (url) => view.run?.stage === "grid" && view.grid.preview(url),
-  refresh: () => view.run && view.stageOf(view.run).offer?.(),
-  compare: () => view.run?.head.gallery && view.root.dataset.state !== "waiting" && view.gallery.open(true),
-  state: () => ({ ...view.state, run: view.run?.id ?? null, shown: view.run?.shown ?? 0, tokens: view.run?.tokens ?? [], kept: [...view.runs.keys()], map: view.map?.id ?? null, words: view.sentence.textContent }),
-  row: (position, head = view.state.head) => Array.from(view.map?.row(head, position) ?? []),
-  rolled: (position) => rollout(view.run.stack, position),
-  times: () => [...view.times],
-  exportSvg: () => view.exportSvg(),
-  exportPng: () => view.exportPng(),
-  receive: (message) => view.receive(message),
-});
-watch("value", () => view.receive(props.value));
-if (props.value) view.receive(props.value);

@@ -48,11 +48,11 @@ class WordKeys {
   // In type as large as keeps them on one line, if any does.
   fit() {
     const [first] = this.items, last = this.items.at(-1);
-    for (const size of first && !narrow.matches ? SIZES_OF_KEYS : [17]) {
+    for (const size of first && !this.stage.view.narrow ? SIZES_OF_KEYS : [17]) {
       this.group.style.setProperty("--word", `${size}px`);
       if (first && first.offsetTop === last.offsetTop) return;
     }
-    if (!narrow.matches) this.group.style.setProperty("--word", "19px");
+    if (!this.stage.view.narrow) this.group.style.setProperty("--word", "19px");
   }
 
   // What a key is that is no word of the prompt: the value of a setting, or padding.
