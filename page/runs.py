@@ -24,7 +24,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from generators.trace import Step, Trace, Words
 
 CAPACITY = 256 * 2**20  # bytes of weights and pictures that are kept
 TURN = 0.04  # seconds that a run may step before the next one has its turn
+FIRST_TURN = 0.015  # of its first: one that is done sooner comes whole, of others one sees the beginning
 PAUSE = 0.05  # seconds between two messages to one follower
 LONGEST = 90.0  # seconds of computing in one run, whatever its generator allows itself
 GRACE = 0.05  # seconds that a run waits for its next follower
@@ -247,13 +248,12 @@ class Runs:
                 await self._line_up(run)
             ended = False
             while not ended and run.computed < self._longest and await _followed(run):
-                made, ended, seconds = await turn(self._pool, _turn, steps, not run.trace.steps)
-                for step in made:
+                made = await turn(self._pool, _turn, steps, TURN if run.trace.steps else FIRST_TURN)
+                for step in made.steps:
                     run.trace.add(step)
-                ended = ended or run.trace.done
-                run.computed += seconds
-                run.ended = time.perf_counter()
-                run.began = run.began or run.ended
+                ended = made.last or run.trace.done
+                run.computed += made.ended - made.began
+                run.began, run.ended = run.began or made.first, made.ended
                 run.tell()
             run.stopped = not ended
         except (BadInput, NotReady) as error:
@@ -328,15 +328,28 @@ def _key(name: str, owner: str, asked: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps([name, owner, asked], sort_keys=True).encode()).hexdigest()
 
 
-def _turn(steps: Iterator[Step], first: bool) -> tuple[list[Step], bool, float]:
-    """The steps of one turn, whether they were the last, and the seconds they took. The first step makes a turn of its own."""
-    began = time.perf_counter()
+class _Turn(NamedTuple):
+    """What a run made in one turn. last: whether no more will come. began, first, ended: times before it, of its first step, after it."""
+
+    steps: list[Step]
+    last: bool
+    began: float
+    first: float
+    ended: float
+
+
+def _turn(steps: Iterator[Step], seconds: float) -> _Turn:
+    """Steps until so many seconds are over; one at least, if there is one."""
     made: list[Step] = []
+    began = first = now = time.perf_counter()
     for step in steps:
         made.append(step)
-        if first or time.perf_counter() - began > TURN:
-            return made, False, time.perf_counter() - began
-    return made, True, time.perf_counter() - began
+        now = time.perf_counter()
+        if len(made) == 1:
+            first = now
+        if now - began > seconds:
+            return _Turn(made, False, began, first, now)
+    return _Turn(made, True, began, first, time.perf_counter())
 
 
 def _close(steps: Iterator[Step]) -> None:
