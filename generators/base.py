@@ -14,12 +14,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from generators.edits import Edit, EditError, Kind, read_edits
 from generators.trace import Detail, Step, Trace, Words
+
+if TYPE_CHECKING:
+    from generators.reach import Part, Reach
 
 HIGHEST_SEED = 2**32 - 1
 LONGEST_WORD = 40  # characters of a setting that is a word
@@ -395,6 +398,10 @@ class Generator(ABC):
         if made is None:
             raise BadInput(f"{self.card.name} makes no pictures.", f"{self.card.name} 不生成图片。")
         return made
+
+    def reach(self, request: Request, query: int, part: Part = "self") -> Reach:
+        """The cells that one cell depends on, by the network's own derivatives: `generators.reach`. Raises BadInput if it has no cells."""
+        raise BadInput(f"{self.card.name} has no cells that depend on cells.", f"{self.card.name} 没有相互依赖的格子。")
 
     @classmethod
     def phrases(cls, folder: Path) -> Mapping[str, Any]:

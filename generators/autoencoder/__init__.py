@@ -19,7 +19,10 @@ from generators.base import BadInput, Card, NotReady, Pin, Request, Try, Variant
 from generators.trace import Grid, Step, Words
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from generators.autoencoder.model import Autoencoder
+    from generators.reach import Part, Reach
 
 GREY = 128  # of a rubbed out pixel
 GRID = 16  # cells a side
@@ -172,10 +175,9 @@ class Run(base.Generator):
         check_only(request.only, 1)
         given, notes = self._given(request, network.config.size)
         holes = grid_mask(request.hidden, axis)  # (height, width)
-        hidden = torch.from_numpy(holes.reshape(1, -1)) if holes.any() else None
         listens = request.watched or request.edits or request.pin is not None
         with torch.inference_mode(), watch(request.edits, detail=request.pin) if listens else nullcontext() as watcher:
-            made = as_picture(network(to_signed(given[None]), hidden))[0]
+            made = as_picture(network(to_signed(given[None]), as_hidden(holes)))[0]
             heard = watcher.heard if watcher else []
         visible = ~enlarged(holes, network.config.size)
         level = float(psnr(made[None], given[None], visible[None])[0])
@@ -189,6 +191,16 @@ class Run(base.Generator):
             details=tuple(as_detail(each) for each in heard if each.inside),
             stop="end",
         )
+
+    def reach(self, request: Request, query: int, part: Part = "self") -> Reach:
+        """The cells that one cell of the face depends on, drawn or read, and of the filled those that are read. Raises BadInput."""
+        from generators.pictures import grid_mask, to_signed
+        from generators.reach import measure
+
+        network = self._of(request)
+        grid = Grid(network.config.grid, network.config.grid)
+        given, hidden = self._given(request, network.config.size)[0], as_hidden(grid_mask(request.hidden, grid))
+        return measure(lambda: network(to_signed(given[None]), hidden), part, query, grid, request.edits)
 
     def _of(self, request: Request) -> Autoencoder:
         if request.attention:
@@ -239,6 +251,13 @@ def read_faces(folder: Path) -> np.ndarray:
     except (OSError, KeyError, ValueError):
         raise NotReady(f"The faces of {folder.name} are missing or damaged.", f"{folder.name} 的脸缺失或已损坏。") from None
     return faces
+
+
+def as_hidden(holes: np.ndarray) -> Tensor | None:
+    """Rubbed out cells as the network takes them: (height, width) bool to (1, N); None where there are none."""
+    import torch
+
+    return torch.from_numpy(holes.reshape(1, -1)) if holes.any() else None
 
 
 def enlarged(cells: np.ndarray, size: int) -> np.ndarray:

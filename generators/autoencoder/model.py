@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from generators.attention import attend
 from generators.edits import Kind
+from generators.reach import through
 
 SMALLEST = 4  # cells a side between which and the code stands one matrix
 
@@ -210,7 +211,7 @@ class Encoder(nn.Module):
                 x = self.downs[level - 1](F.pixel_unshuffle(x, 2))
             x = block(x)
             if level == self.config.level:
-                x = features = self.attention(x, hidden=hidden)
+                x = features = through(self.attention, x, None, hidden, part="encoder")
         return self.code(x.flatten(1)), features
 
 
@@ -244,9 +245,9 @@ class Decoder(nn.Module):
                 x = F.pixel_shuffle(self.ups[level - 1](x), 2)
             x = block(x)
             if x.shape[-1] == self.config.grid:
-                x = self.attention(x)
+                x = through(self.attention, x, part="self")
                 if hidden is not None:
-                    x = self.source(x, features, hidden)
+                    x = through(self.source, x, features, hidden, part="cross", of=1)
                 x = self.mix(x)
         return F.pixel_shuffle(self.paint(F.relu(x)), 2)
 

@@ -22,8 +22,11 @@ from generators.pictures import as_attention, as_detail, as_picture, check_pin, 
 from generators.trace import Grid, Step, Words
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from generators.attention import Heard
     from generators.gan.model import Config, Generator
+    from generators.reach import Part, Reach
 
 
 class Run(base.Generator):
@@ -87,6 +90,14 @@ class Run(base.Generator):
         """The faces of many seeds at one go, unwatched: (len(seeds), S, S, 3) uint8."""
         return self._paint(replace(request, watched=False, pin=None), seeds)[0]
 
+    def reach(self, request: Request, query: int, part: Part = "self") -> Reach:
+        """The cells that one cell of the face depends on. Raises BadInput."""
+        from generators.reach import measure
+
+        network, (seed, _) = self._of(request), read_prompt(request)
+        grid = Grid(network.config.grid, network.config.grid)
+        return measure(lambda: network(self._codes(request, [seed])), part, query, grid, request.edits)
+
     def _paint(self, request: Request, seeds: Sequence[int]) -> tuple[np.ndarray, list[Heard]]:
         """The faces of the seeds, (N, S, S, 3) uint8, with what was heard of the attention where the request listens."""
         import torch
@@ -94,11 +105,16 @@ class Run(base.Generator):
         from generators.attention import watch
 
         network = self._of(request)
-        truncation = request.settings.get(TRUNCATION.name, TRUNCATION.default)
-        codes = torch.from_numpy(codes_of(seeds, network.config, float(truncation)))  # (N, Z + V)
         listens = request.watched or request.edits or request.pin is not None
         with torch.inference_mode(), watch(request.edits, detail=request.pin) if listens else nullcontext() as watcher:
-            return as_picture(network(codes)), watcher.heard if watcher else []
+            return as_picture(network(self._codes(request, seeds))), watcher.heard if watcher else []
+
+    def _codes(self, request: Request, seeds: Sequence[int]) -> Tensor:
+        """The noise of the seeds, and which parts their faces have, as the request says: (N, Z + V)."""
+        import torch
+
+        truncation = request.settings.get(TRUNCATION.name, TRUNCATION.default)
+        return torch.from_numpy(codes_of(seeds, self._network.config, float(truncation)))
 
     def _of(self, request: Request) -> Generator:
         if request.attention:

@@ -24,6 +24,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 from generators.attention import attend
+from generators.reach import through
 
 SMALLEST = 4  # cells a side where the generator begins and the discriminator ends
 
@@ -186,7 +187,7 @@ class Generator(nn.Module):
         x = self.start(z).unflatten(1, (-1, SMALLEST, SMALLEST)).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             if x.shape[-1] == self.config.grid:
-                x = self.attention(x)
+                x = through(self.attention, x, part="self")
             x = block(x, z)
         return torch.tanh(self.paint(F.relu(self.norm(x))))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from generators.attention import Heard
+    from generators.reach import Part, Reach
     from generators.vae.model import Network
 
 
@@ -98,6 +99,14 @@ class Run(base.Generator):
         """The face of a request, unwatched: (S, S, 3) uint8."""
         face: np.ndarray = self._paint(replace(request, watched=False, pin=None), [read_prompt(request)[0]])[0][0]
         return face
+
+    def reach(self, request: Request, query: int, part: Part = "self") -> Reach:
+        """The cells that one cell of the face depends on, or of the picture that is read. Raises BadInput."""
+        from generators.reach import measure
+
+        network, (seed, _) = self._of(request), read_prompt(request)
+        grid = Grid(network.config.grid, network.config.grid)
+        return measure(lambda: network.decoder(self._codes(network, request, [seed]))[0], part, query, grid, request.edits)
 
     def _paint(self, request: Request, seeds: Sequence[int]) -> tuple[np.ndarray, list[Heard]]:
         """The faces of the seeds, (N, S, S, 3) uint8, with what was heard of the attention where the request listens."""

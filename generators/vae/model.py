@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from generators.attention import attend
+from generators.reach import through
 from generators.vae.prior import Prior
 from generators.vae.sliders import Sliders
 
@@ -143,7 +144,8 @@ class Encoder(nn.Module):
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """pictures: (B, 3, S, S) in −1 … 1. Returns mean and logarithm of the deviation, (B, Z) each."""
-        x = self.attention(F.relu(self.look(F.pixel_unshuffle(pictures, self.patch))))  # (B, C, grid, grid)
+        x = F.relu(self.look(F.pixel_unshuffle(pictures, self.patch)))  # (B, C, grid, grid)
+        x = through(self.attention, x, part="encoder")
         for halve in self.halve:
             x = F.relu(halve(x))
         mean, doubt = self.posterior(x.flatten(1)).float().chunk(2, 1)
@@ -202,10 +204,10 @@ class Decoder(nn.Module):
         x = self.start(z).unflatten(1, (-1, SMALLEST, SMALLEST)).contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             if x.shape[-1] == self.grid:
-                x = self.attention(x)
+                x = through(self.attention, x, part="self")
             x = block(x, z)
         if x.shape[-1] == self.grid:
-            x = self.attention(x)
+            x = through(self.attention, x, part="self")
         with torch.autocast(x.device.type, enabled=False):  # flat colours are exact to one of 256 levels: more than bfloat16 holds
             middle, scale = F.pixel_shuffle(self.paint(self.last.float()(x.float(), z.float())), PIXELS).chunk(2, 1)
         return middle, scale - 1
