@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from page.about import about
@@ -19,7 +21,7 @@ def page(desk: Desk | None = None) -> gr.Blocks:
     desk = desk or Desk()
     with gr.Blocks(title=NAME, fill_width=True, analytics_enabled=False) as demo:
         controls = Controls(ailing=desk.problems, made=desk.live, faces=desk.stored, phrases=desk.phrases)
-        looks = {"fetch": desk.fetch, "row": desk.row, "maps": desk.maps, "inside": desk.inside}
+        looks: dict[str, Any] = {"fetch": desk.fetch, "row": desk.row, "maps": desk.maps, "inside": desk.inside}
         looks |= {"leave_out": desk.leave_out, "reach": desk.reach}
         view = AttentionView(**looks, learning=desk.learning, film=desk.film, gallery=desk.gallery)
         about()
@@ -32,6 +34,7 @@ def page(desk: Desk | None = None) -> gr.Blocks:
             "api_visibility": "private",
         }
         controls.run(desk.run, **streams)
+        controls.pair(desk.pair, **streams)
         controls.show(desk.show, **streams)
         controls.stop(desk.stop, queue=False, show_progress="hidden", api_visibility="private")
         controls.forget(desk.forget, queue=False, show_progress="hidden", api_visibility="private")

@@ -57,7 +57,8 @@ function fill(given) {
 
 function generate() {
   state.example = "";
-  begin("run", request());
+  if (state.beside) begin("pair", { a: request(), b: besides() });
+  else begin("run", request());
 }
 
 function show(example) {

@@ -1,8 +1,8 @@
 """The controls: what to make, from what, and with which settings; one gr.HTML component.
 
 Its template is constant and its script (controls.js) draws what the cards say, so that choosing a variant, a language or a setting
-needs no trip to the server. Events: run {the request}, show {example}, stop, forget (the visitor's own picture). Its value is the status of
-the last run.
+needs no trip to the server. Events: run {the request}, pair {a, b: two of them}, show {example}, stop, forget (the visitor's own
+picture). Its value is the status of the last run, or of both.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from page.view import ServerFunction
 HERE = Path(__file__).parent
 STRINGS = HERE.parent / "assets" / "strings"
 LANGUAGES = ("en", "zh")
-PARTS = ("", ".bank", ".phrases", ".picture", ".sketch", ".address", ".panel", ".events")  # of the script, joined in this order
-EVENTS = ("run", "show", "stop", "forget")
+PARTS = ("", ".bank", ".phrases", ".picture", ".sketch", ".compare", ".address", ".panel", ".events")  # of the script, joined in this order
+EVENTS = ("run", "pair", "show", "stop", "forget")
 
 
 @lru_cache(maxsize=1)
@@ -105,6 +105,7 @@ def _choice(card: Card, variant: Variant) -> dict[str, Any]:
         "placeholder": dict(variant.placeholder),
         "language": variant.language,
         "twin": card.twin,
+        "looks": variant.pin.kind,
         "takes": list(card.accepts),
         "produces": card.produces,
         "gallery": card.gallery,

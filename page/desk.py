@@ -1,7 +1,8 @@
 """The desk: what the page and the API can ask for, and what they get; nothing given is trusted.
 
 A run is answered by messages for the view (`page.wire`) and a status for the controls; anything that goes wrong becomes one
-sentence in every language, and what was on the screen stays there. What a wish carries is read by `page.asked`.
+sentence in every language, and what was on the screen stays there. What a wish carries is read by `page.asked`, how it is answered
+stands in `page.answers`, two runs beside each other in `page.pairs`.
 """
 
 from __future__ import annotations
@@ -21,21 +22,18 @@ import gradio as gr
 
 import generators
 from generators.base import BadInput, NotReady, Request, read_seed
-from generators.trace import Step, Trace, Words
+from generators.trace import Detail, Step, Trace, Words
 from page import inside, leaving, pictures, reach, shelf, wire
-from page.answers import sentence
+from page.answers import Shown, failure, heading, sentence, status
 from page.asked import Asked, read, read_changes, read_index, read_kind, read_object, read_variant, takes_time
+from page.pairs import PANES, Pane, framed, key_of, made, merged, read_pane
 from page.runs import UNEXPECTED, Run, Runs
 
-SESSIONS = 4096  # visitors whose last run is remembered
+SESSIONS = 4096  # panes of visitors whose last run is remembered
 WAIT = 0.15  # seconds after which a run that has not begun says that it will
 LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
 LOOKERS = 2  # threads for what a visitor asks about a run
 LIVE_WAITING = 8  # pictures for sliders that may wait for their thread; who comes then is told that it is busy
-
-Shown = tuple[Any, Any]
-"""A message for the view and a status for the controls. Both carry `turn`, which grows from wish to wish: a wish that was replaced
-may have its last word after the first of the next one."""
 
 
 class _Replaced(Exception):
@@ -43,23 +41,27 @@ class _Replaced(Exception):
 
 
 def wish(start: Callable[[Desk, Mapping[str, Any], str], Awaitable[Run]]) -> Callable[..., AsyncGenerator[Shown, None]]:
-    """An event of the page, made of a function that finds the run for what the event carried and for its session."""
+    """An event of the page, made of a function that finds the run for what the event carried and for its session; it is answered in the
+    pane that it came from, or as the page's only run."""
 
     async def event_function(self: Desk, event: gr.EventData, request: gr.Request) -> AsyncGenerator[Shown, None]:
-        session = str(request.session_hash)
-        turn = self._turn(session)
+        session, pane = str(request.session_hash), None
         try:
-            run = await start(self, read_object(event._data), session)
-            async with aclosing(self.answer(run, session, turn)) as shown:
-                async for each in shown:
-                    yield each
-        except _Replaced:
+            pane = read_pane(event._data)
+        except BadInput as error:
+            yield failure(error.words, self._turn(session))
             return
-        except (BadInput, NotReady) as error:
-            yield _failure(error.words, turn)
-        except Exception:
-            logging.exception("a visitor's wish failed")
-            yield _failure(UNEXPECTED, turn)
+        turn = self._turn(session, pane)
+
+        async def found() -> Run:
+            run = await start(self, read_object(event._data), session)
+            if pane is None:
+                self._enough(session, "b")
+            return run
+
+        async with aclosing(self._tell(found(), key_of(session, pane), turn)) as shown:
+            async for each in shown:
+                yield each if pane is None else framed({pane: each}, turn, each[1]["running"])
 
     event_function.__name__, event_function.__doc__ = start.__name__, start.__doc__
     return event_function
@@ -82,10 +84,21 @@ class Desk:
     @wish
     async def run(self, given: Mapping[str, Any], session: str) -> Run:
         """{generator, variant, prompt, seed, settings, edits, forced, without, picture or source, hidden, code}: a new run."""
-        card, request, private = await self._read(given, session)
-        if "picture" in card.accepts:  # this one, or none, is the visitor's picture now
-            self.runs.forget(session, request.picture if private else None)
-        return self.runs.start(card.name, request, session if private else "")
+        return self._begin(await self._read(given, session), session)
+
+    async def pair(self, event: gr.EventData, request: gr.Request) -> AsyncGenerator[Shown, None]:
+        """{a, b}: two runs beside each other, each as `run` takes it; b with {of: "a"} starts from what a has made."""
+        session = str(request.session_hash)
+        turn = self._turn(session)
+        for pane in PANES:
+            self._enough(session, pane)
+        given = event._data if isinstance(event._data, Mapping) else {}
+        first = asyncio.ensure_future(self._first(given.get("a"), session))
+        second = self._second(given.get("b"), first, session)
+        streams = {pane: self._tell(run, key_of(session, pane), turn) for pane, run in zip(PANES, (first, second), strict=True)}
+        async with aclosing(merged(streams, turn)) as shown:
+            async for each in shown:
+                yield each
 
     @wish
     async def show(self, given: Mapping[str, Any], session: str) -> Run:
@@ -97,7 +110,7 @@ class Desk:
     @wish
     async def pick(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, step, id}: another token at that step; what was chosen before it stays."""
-        run, step, chosen = self._find(given), read_index(given.get("step")), read_index(given.get("id"))
+        run, step, chosen = self.find(given), read_index(given.get("step")), read_index(given.get("id"))
         if step >= len(run.trace.steps):
             raise BadInput("This run has no such step.", "这次运行没有这一步。")
         before = (each.chosen.id for each in run.trace.steps[:step] if each.chosen is not None)
@@ -106,12 +119,12 @@ class Desk:
     @wish
     async def edit(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, edits}: the same run with these changes of its attention."""
-        return self._vary(self._find(given), session, edits=read_changes(given.get("edits")))
+        return self._vary(self.find(given), session, edits=read_changes(given.get("edits")))
 
     @wish
     async def rub(self, given: Mapping[str, Any], session: str) -> Run:
         """{run, hidden}: the same run with exactly these cells of its picture rubbed out."""
-        run = self._find(given)
+        run = self.find(given)
         checked = Request.check(generators.card(run.generator), variant=run.request.variant, hidden=given.get("hidden"))
         return self._vary(run, session, hidden=checked.hidden)
 
@@ -121,7 +134,7 @@ class Desk:
         wanted = given.get("run") or self._last.get(session)
         if not wanted:
             raise BadInput("There is no run to vary yet.", "还没有可以变化的运行。")
-        run = self._find({"run": wanted})
+        run = self.find({"run": wanted})
         attention = not given["without"] if "without" in given else run.request.attention
         card = generators.card(run.generator)
         checked = Request.check(card, variant=run.request.variant, attention=attention)
@@ -131,10 +144,9 @@ class Desk:
         return self._vary(run, session, seed=read_seed(given.get("seed")), **changes)
 
     async def stop(self, request: gr.Request) -> None:
-        """The visitor wants no more of the run that is going on."""
-        event = self._stop.get(str(request.session_hash))
-        if event is not None:
-            event.set()
+        """The visitor wants no more of what is going on."""
+        for pane in PANES:
+            self._enough(str(request.session_hash), pane)
 
     async def forget(self, request: gr.Request) -> None:
         """The visitor's own picture, and all that was made of it, is not wanted any more."""
@@ -151,9 +163,9 @@ class Desk:
         """{run, first}: all steps from there."""
         with sentence() as answer:
             given = read_object(given)
-            run, first = self._find(given), read_index(given.get("first", 0))
+            run, first = self.find(given), read_index(given.get("first", 0))
             count = max(0, len(run.trace.steps) - first)
-            answer |= wire.message(run.trace, run.id, first, count, done=run.done, head=_heading(run), error=run.error)
+            answer |= wire.message(run.trace, run.id, first, count, done=run.done, head=heading(run), error=run.error)
         return answer
 
     async def row(self, given: Any) -> dict[str, Any]:
@@ -169,9 +181,9 @@ class Desk:
         kept is made by running the step again."""
         with sentence() as answer:
             given = read_object(given)
-            run, step, kind = self._find(given), given.get("step"), read_kind(given.get("kind"))
+            run, step, kind = self.find(given), given.get("step"), read_kind(given.get("kind"))
             index = None if step is None else read_index(step)
-            found = await self._look(lambda: wire.maps_of(run.trace, kind, index))
+            found = await self.look(lambda: wire.maps_of(run.trace, kind, index))
             if not found and index is not None:
                 found = tuple(each for each in (await self._again(run, index, None)).attentions if each.kind == kind)
             if not found:
@@ -249,27 +261,67 @@ class Desk:
 
     async def details(self, run_id: Any, query: Any, step: Any = None) -> dict[str, Any]:
         """The three components of a query of a kept run, of a picture that forms at a step. Raises BadInput."""
-        run = self._find({"run": run_id})
-        return wire.detail_message(await self._details(run, read_index(query), None if step is None else read_index(step)))
+        run = self.find({"run": run_id})
+        return wire.detail_message(await self.numbers(run, read_index(query), None if step is None else read_index(step)))
 
     # Inside.
 
-    def _turn(self, session: str) -> int:
-        """A number for a new wish, higher than those before it."""
-        turn = max(time.time_ns() // 1_000_000, self._turns.get(session, 0) + 1)
-        self._turns[session] = turn
-        self._turns.move_to_end(session)
-        if len(self._turns) > SESSIONS:
+    def _turn(self, session: str, pane: Pane | None = None) -> int:
+        """A number for a new wish, higher than those before it in its pane; in both for what is no pane's."""
+        keys = [key_of(session, each) for each in ((pane,) if pane else PANES)]
+        turn = max(time.time_ns() // 1_000_000, *(self._turns.get(key, 0) + 1 for key in keys))
+        for key in keys:
+            self._turns[key] = turn
+            self._turns.move_to_end(key)
+        while len(self._turns) > SESSIONS:
             self._turns.popitem(last=False)
         return turn
 
-    async def _read(self, given: Mapping[str, Any], session: str = "") -> Asked:
-        """As `page.asked.read`, in a thread where that takes its time. Raises _Replaced if the session has another wish by then."""
+    async def _tell(self, found: Awaitable[Run], key: str, turn: int) -> AsyncGenerator[Shown, None]:
+        """The messages of a run that is looked for, or the sentence that says why there is none."""
+        try:
+            run = await found
+            async with aclosing(self.answer(run, key, turn)) as shown:
+                async for each in shown:
+                    yield each
+        except _Replaced:
+            return
+        except (BadInput, NotReady) as error:
+            yield failure(error.words, turn)
+        except Exception:
+            logging.exception("a visitor's wish failed")
+            yield failure(UNEXPECTED, turn)
+
+    def _begin(self, asked: Asked, session: str) -> Run:
+        """The run of what is asked. A picture that is the visitor's own is their only one now."""
+        card, request, private = asked
+        if "picture" in card.accepts:
+            self.runs.forget(session, request.picture if private else None)
+        return self.runs.start(card.name, request, session if private else "")
+
+    async def _first(self, given: Any, session: str) -> Run:
+        """Of pane "a"."""
+        return self._begin(await self._read(read_object(given), session), session)
+
+    async def _second(self, given: Any, first: asyncio.Future[Run], session: str) -> Run:
+        """Of pane "b": its picture is the same as that beside it, or made by it, and as private."""
+        given, key = read_object(given), key_of(session, "b")
+        if given.get("of") != "a":
+            card, request, private = await self._read(given, key)
+            return self.runs.start(card.name, request, session if private else "")
+        card, _ = read_variant(given)
+        enough = self._stop[key] = asyncio.Event()
+        run, part = await made(first, enough, "picture" if "picture" in card.accepts else "prompt")
+        _, request, private = await self._read({**given, **part}, key)
+        return self.runs.start(card.name, request, run.owner if private else "")
+
+    async def _read(self, given: Mapping[str, Any], key: str = "") -> Asked:
+        """As `page.asked.read`, in a thread where that takes its time. Raises _Replaced if the pane has another wish by then."""
         if not takes_time(given):
             return read(given)
-        turn = self._turns.get(session)
-        asked: Asked = await self._look(lambda: read(given, kept=self.runs.kept))
-        if self._turns.get(session) != turn:
+        turn = self._turns.get(key)
+        asked: Asked = await self.look(lambda: read(given, kept=self.runs.kept))
+        if self._turns.get(key) != turn:
             raise _Replaced
         return asked
 
@@ -277,31 +329,32 @@ class Desk:
         request = replace(run.request, **changes)
         return self.runs.start(run.generator, request, session if run.owner and request.picture is not None else "")
 
-    def _find(self, given: Mapping[str, Any]) -> Run:
+    def find(self, given: Mapping[str, Any]) -> Run:
+        """The run that is named. Raises BadInput if it is gone or never was."""
         wanted = given.get("run")
         return shelf.run(wanted) if isinstance(wanted, str) and wanted.startswith(shelf.PREFIX) else self.runs.get(wanted)
 
-    async def answer(self, run: Run, session: str, turn: int) -> AsyncGenerator[Shown, None]:
-        """The messages of a run for a session, until it ends or the session wants something else."""
-        enough = self._remember(session, run)
+    async def answer(self, run: Run, key: str, turn: int) -> AsyncGenerator[Shown, None]:
+        """The messages of a run for a pane, until it ends or the visitor wants something else there."""
+        enough = self._remember(key, run)
         sent = 0
         try:
             async with aclosing(self._follow(run, enough)) as counts:
                 async for _ in counts:
                     count = len(run.trace.steps)  # what is told as done must be all
                     done = run.done or run.trace.done or enough.is_set()
-                    head = _heading(run) if sent == 0 else None
+                    head = heading(run) if sent == 0 else None
                     message = wire.message(run.trace, run.id, sent, count - sent, done=done, head=head, error=run.error)
-                    yield message | {"turn": turn}, _status(run, done, first=head is not None) | {"turn": turn}
+                    yield message | {"turn": turn}, status(run, done, first=head is not None) | {"turn": turn}
                     sent = count
                     if done:
                         break
             if sent:  # Gradio sends the last message twice: let it be a small one
                 last = wire.message(run.trace, run.id, sent, 0, done=True, error=run.error)
-                yield last | {"turn": turn}, _status(run, True) | {"turn": turn}
+                yield last | {"turn": turn}, status(run, True) | {"turn": turn}
         finally:
-            if self._stop.get(session) is enough:
-                del self._stop[session]
+            if self._stop.get(key) is enough:
+                del self._stop[key]
 
     async def _follow(self, run: Run, enough: asyncio.Event) -> AsyncGenerator[int, None]:
         """As `Runs.follow`, until the visitor has had enough; the last number comes after that. A late first step is announced by 0."""
@@ -333,23 +386,32 @@ class Desk:
                 await asyncio.wait_for(run.end(), LONGEST_GOODBYE)
         yield len(run.trace.steps)
 
-    def _remember(self, session: str, run: Run) -> asyncio.Event:
-        """The session's run is this one now; the one before has had its time. Returns what is set when this one has."""
-        self._last[session] = run.id
-        self._last.move_to_end(session)
+    def _remember(self, key: str, run: Run) -> asyncio.Event:
+        """The pane's run is this one now; the one before has had its time. Returns what is set when this one has."""
+        self._last[key] = run.id
+        self._last.move_to_end(key)
         if len(self._last) > SESSIONS:
             self._last.popitem(last=False)
-        if session in self._stop:
-            self._stop[session].set()
-        self._stop[session] = asyncio.Event()
-        return self._stop[session]
+        if key in self._stop:
+            self._stop[key].set()
+        self._stop[key] = asyncio.Event()
+        return self._stop[key]
 
-    async def _details(self, run: Run, query: int, step: int | None) -> tuple[Any, ...]:
-        """Details that an example holds, else by replay."""
+    def _enough(self, session: str, pane: Pane) -> None:
+        """The visitor wants no more of the run that is going on there."""
+        event = self._stop.get(key_of(session, pane))
+        if event is not None:
+            event.set()
+
+    async def numbers(self, run: Run, query: int, step: int | None, *, whole: bool = False) -> tuple[Detail, ...]:
+        """Details of a query that an example holds, else by replay; whole: with their keys and values, which no example has.
+
+        step: of a picture that forms, its last if none is named. Raises BadInput.
+        """
         forms = _forms(run.trace)
         at = (len(run.trace.steps) - 1 if step is None else step) if forms else None
         for each in run.trace.steps:
-            if each.details and each.details[0].query_index == query and at in (None, each.index):
+            if each.details and each.details[0].query_index == query and at in (None, each.index) and not (whole and each.details[0].key is None):
                 return each.details
         if at is not None:
             found = (await self._again(run, at, query)).details
@@ -357,60 +419,29 @@ class Desk:
                 raise BadInput("This run has no such position.", "这次运行没有这个位置。")
             return found
         repeat = replace(run.request, forced=run.trace.forced)
-        return await self._look(lambda: generators.load(run.generator, repeat.variant).replay(repeat, query))
+        told: tuple[Detail, ...] = await self.look(lambda: generators.load(run.generator, repeat.variant).replay(repeat, query))
+        return told
 
     async def _again(self, run: Run, index: int, query: int | None) -> Step:
         """One step of a picture that forms, alone, from what it began with; an example has kept that not, and runs up to it."""
         if not _forms(run.trace) or index >= len(run.trace.steps):
             raise BadInput("This run has no such step.", "这次运行没有这一步。")
         repeat = replace(run.request, only=index, state=run.trace.steps[index].state, pin=query)
-        step: Step = await self._look(lambda: next(generators.load(run.generator, repeat.variant).generate(repeat)))
+        step: Step = await self.look(lambda: next(generators.load(run.generator, repeat.variant).generate(repeat)))
         return step
 
     async def _ask(self, answer: Callable[[Mapping[str, Any]], dict[str, Any]], given: Any, pool: ThreadPoolExecutor | None = None) -> Any:
         """What a function of `page.pictures` answers, or the sentence that says why not."""
         with sentence() as told:
             given = read_object(given)
-            told |= await self._look(lambda: answer(given), pool)
+            told |= await self.look(lambda: answer(given), pool)
         return told
 
-    async def _look(self, ask: Callable[[], Any], pool: ThreadPoolExecutor | None = None) -> Any:
+    async def look(self, ask: Callable[[], Any], pool: ThreadPoolExecutor | None = None) -> Any:
+        """What a function answers, asked in a thread; by default in one of those for what a visitor asks about a run."""
         return await asyncio.get_running_loop().run_in_executor(pool or self._lookers, ask)
 
 
 def _forms(trace: Trace) -> bool:
     """Whether its picture forms step by step, so that every step looks anew."""
     return sum(step.picture is not None for step in trace.steps[:2]) == 2
-
-
-def _status(run: Run, done: bool, *, first: bool = False) -> dict[str, Any]:
-    """What the controls show of a run, and the request that repeats it; its picture in the first only, for Gradio remembers the last.
-
-    place: in the line, while it waits. unknown: [[a piece of the prompt that is not known, [what is near to it]]].
-    """
-    request = {name: each for name, each in run.trace.request.items() if first or name != "picture"}
-    status: dict[str, Any] = {"run": run.id, "running": not done, "rate": round(run.rate), "generator": run.generator, "request": request}
-    if run.place:
-        status["place"] = run.place
-    if unknown := [[each.text, list(each.offers)] for step in run.trace.steps[:1] for each in step.unknown]:
-        status["unknown"] = unknown
-    return status if run.error is None else status | {"error": dict(run.error)}
-
-
-def _failure(words: Words, turn: int) -> Shown:
-    """A sentence in place of a run."""
-    message = wire.message(Trace("", ""), "", 0, 0, done=True, error=words)
-    return message | {"turn": turn}, {"run": "", "running": False, "error": dict(words), "turn": turn}
-
-
-def _heading(run: Run) -> dict[str, Any]:
-    """What the view says about a run before its first step."""
-    stored = run.id.startswith(shelf.PREFIX)
-    figures = shelf.figures(run.generator, run.request.variant)
-    heading = wire.heading(generators.card(run.generator), run.request, stored=stored, figures=figures)
-    held = [each for step in run.trace.steps for each in step.details] if stored else []
-    pinned = [each for each in held if (each.kind, each.layer) == (heading["pin"]["kind"], heading["pin"]["layer"])]
-    if held:  # an example opens at the first row whose components it holds
-        heading["pin"] |= {"query": (pinned or held)[0].query_index}
-    heading["notes"] = [dict(each) for each in run.forecast]
-    return heading | {"learned": shelf.learning(run.generator, run.request.variant).is_file()}

@@ -11,6 +11,7 @@ import gradio as gr
 HERE = Path(__file__).parent
 FONTS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC"]
 MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Noto Sans Mono CJK SC"]
+STYLES = ("frame.css", "controls.css", "controls.phrases.css", "controls.compare.css")
 GROUND, GROUND_DARK = "#FAFAF7", "#14161A"
 INK, INK_DARK = "#1C1B18", "#ECEAE4"
 KEY, KEY_DARK = "#0B5CAD", "#56B4E9"
@@ -41,7 +42,7 @@ def head() -> str:
     """The style sheets of the frame, which gradio's `css` would confine to its own container; and what runs before gradio does:
     the language and the brightness that the address or an earlier visit ask for.
     """
-    style = "".join((HERE / name).read_text(encoding="utf-8") for name in ("frame.css", "controls.css", "controls.phrases.css"))
+    style = "".join((HERE / name).read_text(encoding="utf-8") for name in STYLES)
     start = (HERE / "head.js").read_text(encoding="utf-8").replace("GRADIO_CORE", _core())
     return f"<style>{style}</style><script>{start}</script>"
 

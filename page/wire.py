@@ -21,7 +21,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -39,7 +39,8 @@ DIGITS = 5  # of exact numbers
 PROBABILITY_DIGITS = 3
 SAME = 0.003  # of a figure: two models that are no further apart are as good as each other
 BY_LENGTH = re.compile(r"(\w+)_len_(\d+)_(\d+|up)")
-SIDES = ("with", "without")
+Side = Literal["with", "without"]
+SIDES: tuple[Side, ...] = get_args(Side)
 GREY_LEVELS = {"en": "grey levels", "zh": "灰阶"}  # of 255, in which pictures are apart
 
 Verdict = Literal["better", "worse", "undecided", ""]
@@ -65,11 +66,12 @@ def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapp
 
     figures: the variant's card.json: figures by length, the headline, what it remembers of its pupils, what its heads do.
     grid: cells a side of which any may be rubbed out. gallery: whether many seeds can be asked for at once; twin: whether without, too.
-    truth: how often a word's map points at its thing, by layer, head and step.
+    truth: how often a word's map points at its thing, by layer, head and step. card: what the model of the side shown costs and can do.
     """
     variant, found = card.variant(request.variant), figures or {}
     measured = {"curves": curves(found, card.claim), "heads": _habits(found)}
     measured |= {"figures": headline(found, card.headline), "memory": memory(found), "truth": truth(found)}
+    measured["card"] = costs(found, card.headline, "with" if request.attention else "without")
     offered = {"grid": variant.grid, "gallery": card.gallery, "twin": card.twin and card.gallery}
     return {
         "title": dict(card.title),
@@ -79,6 +81,7 @@ def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapp
         "accepts": list(card.accepts),
         "produces": card.produces,
         "anatomy": [[dict(words), attention] for words, attention in card.anatomy],
+        "labels": {setting.name: dict(setting.label) for setting in card.settings_of(variant.name)},
         "pin": {"kind": variant.pin.kind, "layer": variant.pin.layer, "head": variant.pin.head, "query": variant.pin.query},
         "stored": stored,
         **{name: each for name, each in (measured | offered).items() if each},
@@ -94,6 +97,24 @@ def headline(figures: Mapping[str, Any], names: Iterable[str]) -> list[dict[str,
     return [
         _figure(name, metrics[name]) for name in names if isinstance(metrics.get(name), Mapping) and _is_number(metrics[name].get("with"))
     ]
+
+
+def costs(figures: Mapping[str, Any], names: Iterable[str], side: Side) -> dict[str, Any]:
+    """What a card.json says of one side alone: parameters, minutes of training, cost of a token or a picture, its headline; what it does
+    not say is left out. {} if it says nothing."""
+    training = figures.get("training" if side == "with" else "training_without") or {}
+    size = training.get("parameters", figures.get("parameters") if side == "with" else None)
+    cost = figures.get("cost") or {}
+    said: dict[str, Any] = {"parameters": size, "minutes": training.get("minutes")}
+    found = {name: value for name, value in said.items() if _is_number(value)}
+    if isinstance(cost.get(side), Mapping):
+        found["cost"] = {**{name: value for name, value in cost[side].items() if _is_number(value)}, "per": cost.get("per", "")}
+    measured = [
+        {name: each[name] for name in ("name", "unit", "better", "n", "floor") if name in each} | {"value": each[side]}
+        for each in headline(figures, names)
+        if side in each
+    ]
+    return found | ({"figures": measured} if measured else {})
 
 
 def _figure(name: str, metric: Mapping[str, Any]) -> dict[str, Any]:
