@@ -100,7 +100,9 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command(evaluate, "Score every row of a folder of data, with and without attention.")
     sub.add_argument("--data", type=Path, required=True, metavar="DIR")
-    sub.add_argument("--limit", type=int, metavar="N", help="the first N rows only")
+    how = sub.add_mutually_exclusive_group()
+    how.add_argument("--limit", type=int, metavar="N", help="the first N rows only")
+    how.add_argument("--write", action="store_true", help="put the figures on the variant's card.json, with this command")
     sub.add_argument("--json", action="store_true")
     return top
 
@@ -236,7 +238,11 @@ def evaluate(given: argparse.Namespace) -> None:
     if given.limit is not None and given.limit < 1:
         raise BadInput("A limit is at least 1.", "上限至少为 1。")
     variant = card.variant(given.variant).name
-    metrics = training(given.name).evaluate(variant, data=given.data, limit=given.limit)
+    if given.write:
+        training(given.name).write_metrics(variant, given.data)
+        metrics = json.loads((generators.folders(given.name)[variant] / "card.json").read_text(encoding="utf-8"))["metrics"]
+    else:
+        metrics = training(given.name).evaluate(variant, data=given.data, limit=given.limit)
     result = {"name": given.name, "variant": variant, "metrics": metrics}
     if given.json:
         say(result)

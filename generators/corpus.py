@@ -132,16 +132,24 @@ def collate(rows: Sequence[Row], where: torch.device) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(inputs).to(where), torch.from_numpy(targets).to(where)
 
 
-@torch.inference_mode()
 def nats(logits_of: Callable[[Tensor], Tensor], rows: Iterable[Row], where: torch.device, batch: int = 8192) -> tuple[float, int]:
     """(−Σ ln p over all predicted tokens, their number). logits_of: ids (B, T) → (B, T, N). batch: tokens. Padding does not count."""
-    total, count = 0.0, 0
-    for part in _batches(sorted(rows, key=lambda row: len(row.ids)), batch):
+    rows = [*rows]
+    return float(nats_each(logits_of, rows, where, batch).sum()), sum(len(row.ids) - row.first for row in rows)
+
+
+@torch.inference_mode()
+def nats_each(logits_of: Callable[[Tensor], Tensor], rows: Sequence[Row], where: torch.device, batch: int = 8192) -> np.ndarray:
+    """−Σ ln p of each row's predicted tokens, (rows,) float64."""
+    order = sorted(range(len(rows)), key=lambda index: len(rows[index].ids))
+    found = np.empty(len(rows))
+    for part in _batches([rows[index] for index in order], batch):
         inputs, targets = collate(part, where)
         logits = logits_of(inputs).float()
-        total += F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
-        count += int((targets != IGNORED).sum())
-    return total, count
+        lost = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="none").view_as(targets)  # (B, T)
+        now, order = order[: len(part)], order[len(part) :]
+        found[now] = lost.double().sum(1).cpu().numpy()
+    return found
 
 
 def _batches(rows: Sequence[Row], batch: int) -> Iterable[list[Row]]:

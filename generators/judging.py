@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from generators import features
+from generators.chance import Figure, interval, mean_of
 from generators.data import read_avatars
-from generators.metrics import frechet, kid, nearest, precision, recall, remembering
+from generators.metrics import among, frechet, kid, nearest, precision, recall, remembering
 
 MADE = 5000  # faces, from the seeds 0 to 4,999
 COMPARED = 1000  # of them, with what was learned from
 PART = 100  # faces at a time
+DRAWS = 200  # of the faces, for the spread of a Fréchet distance
 
 Sample = Callable[[Sequence[int]], np.ndarray]
 """Seeds → (N, S, S, 3) uint8."""
@@ -55,6 +57,9 @@ def figures(
     for side, made in sides.items():
         for name, value in _compared(look(made), real).items():
             found[name][side] = value
+    if len(sides) == 2:
+        for name, between in _intervals([look(made) for made in sides.values()], real).items():
+            found[name] |= {"interval": between} if between else {}
     if learned is None:
         return found, None
     for name, value in _compared(look(learned), real).items():
@@ -68,6 +73,21 @@ def figures(
         if side == "with":
             memory = remembering(distances, unseen) | {"unit": {"en": "grey levels", "zh": "灰度级"}}
     return found, memory
+
+
+def _intervals(sides: Sequence[np.ndarray], real: np.ndarray) -> dict[str, list[float] | None]:
+    """How far chance moves the ratio of two sides' figures (`chance.interval`), where that takes seconds. sides, real: features."""
+    alike = [made[: min(map(len, sides))] for made in sides]
+    same = [made[: len(real)] for made in alike]
+
+    def away(made: np.ndarray) -> Figure:
+        return lambda one, other: frechet(made.repeat(one, axis=0), real.repeat(other, axis=0))
+
+    return {
+        "frechet": interval(*map(away, alike), [len(alike[0]), len(real)], draws=DRAWS),
+        "precision": interval(*(mean_of(among(made, real)) for made in same), [len(same[0])]),
+        "recall": interval(*(mean_of(among(real, made)) for made in same), [len(real)]),
+    }
 
 
 def _compared(made: np.ndarray, real: np.ndarray) -> dict[str, float]:

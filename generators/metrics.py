@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -34,12 +34,6 @@ def is_well_formed(poem: str, characters: int, lines: int = 4) -> bool:
     return len(found) == lines and all(re.fullmatch(rf"[㐀-鿿豈-﫿\U00020000-\U0003ffff]{{{characters}}}", line) for line in found)
 
 
-def well_formed(poems: Iterable[tuple[str, int]], lines: int = 4) -> float:
-    """Share of (poem, characters in a line) that are well formed."""
-    judged = [is_well_formed(poem, characters, lines) for poem, characters in poems]
-    return sum(judged) / len(judged)
-
-
 def edit_distance(one: Sequence[str], other: Sequence[str]) -> int:
     """The fewest insertions, deletions and exchanges of items that turn one sequence into the other (Levenshtein 1966)."""
     row = list(range(len(other) + 1))
@@ -50,27 +44,27 @@ def edit_distance(one: Sequence[str], other: Sequence[str]) -> int:
     return row[-1]
 
 
-def item_error(written: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> float:
-    """Edits to the nearest reference of each sequence, by the items of those references."""
-    edits, items = 0, 0
-    for one, known in zip(written, references, strict=True):
-        distance, length = min((edit_distance(one, each), len(each)) for each in known)
-        edits, items = edits + distance, items + length
-    return edits / items
+def item_edits(written: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]) -> np.ndarray:
+    """(N, 2): edits to the nearest reference of each sequence, and the items of that reference."""
+    nearest = [min((edit_distance(one, each), len(each)) for each in known) for one, known in zip(written, references, strict=True)]
+    return np.array(nearest, np.int64).reshape(-1, 2)
 
 
-def share_wrong(written: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """Share of the texts that are none of their references."""
-    return sum(one not in known for one, known in zip(written, references, strict=True)) / len(written)
+def bleu_counts(written: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """(N, 10): of each text its length, that of its nearest reference, the n-grams of 1 to 4 words that match, and all of them."""
+    from sacrebleu.metrics import BLEU  # only who evaluates needs it
+
+    judge = BLEU(effective_order=True)
+    scores = [judge.sentence_score(one, [*known]) for one, known in zip(written, references, strict=True)]
+    return np.array([[each.sys_len, each.ref_len, *each.counts, *each.totals] for each in scores], np.int64)
 
 
-def bleu(written: Sequence[str], references: Sequence[Sequence[str]]) -> float:
-    """BLEU of a corpus, 0 to 100, against all references of each text: sacreBLEU with its defaults (Post 2018)."""
-    from sacrebleu import corpus_bleu  # only who evaluates needs it
+def bleu_of(counts: np.ndarray) -> float:
+    """BLEU of a corpus, 0 to 100, of the sums of its `bleu_counts`, (10,): sacreBLEU with its defaults (Post 2018)."""
+    from sacrebleu.metrics import BLEU
 
-    most = max(map(len, references))
-    streams = [[known[index] if index < len(known) else None for known in references] for index in range(most)]
-    return float(corpus_bleu(list(written), streams).score)  # type: ignore[arg-type]
+    length, nearest, *grams = map(int, counts)
+    return float(BLEU.compute_bleu(grams[:4], grams[4:], length, nearest, smooth_method="exp").score)
 
 
 # Pictures. Letters: N pictures (or M, of another set), S pixels a side, D features.
@@ -115,8 +109,14 @@ def precision(made: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS) -> float:
 
     Kynkäänniemi et al. 2019, equations 1 and 2. Both sets should be of one size: the more there are, the nearer neighbours are.
     """
+    return float(among(made, real, k).mean())
+
+
+def among(made: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS) -> np.ndarray:
+    """Of each made one whether it lies among the real ones, (N,) bool."""
     reach = np.sqrt(np.partition(_squares(real, real), k, axis=1)[:, k])  # (M,); the nearest of all is itself
-    return float((np.sqrt(_squares(made, real)) <= reach).any(1).mean())
+    inside: np.ndarray = (np.sqrt(_squares(made, real)) <= reach).any(1)
+    return inside
 
 
 def recall(made: np.ndarray, real: np.ndarray, k: int = NEIGHBOURS) -> float:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from generators import tokens
+from generators import chance, tokens
 from generators.base import Request
-from generators.corpus import POEMS, Row, nats, prose_rows, verse_row
+from generators.chance import mean_of, quotient
+from generators.corpus import POEMS, Row, nats, nats_each, prose_rows, verse_row
 from generators.data import Document, read_poems, read_tales, read_text
-from generators.metrics import bits_per_char, well_formed
+from generators.metrics import bits_per_char, is_well_formed
 from generators.prompts import line_width
 from generators.writing import Writer
 
@@ -75,27 +77,30 @@ class Scorer:
         """
         if not self.run.verse:
             tales = read_tales(data)[:limit]
-            rows = [row for tale in tales for row in prose_rows(tale, self.run.vocabulary)]
-            characters = sum(len(tale.text) for tale in tales)
-            return {"bits_per_char": self.compared(lambda predict: bits_per_char(nats(predict, rows, _HERE)[0], characters), len(tales))}
+            return {"bits_per_char": self.compared(lambda predict: self.prose_bits(predict, tales), tales)}
         poems = [poem for name in POEMS for poem in read_poems(data, name)[:limit]]
-        found = {"bits_per_char": self.compared(lambda predict: self.verse_bits(predict, poems), len(poems))}
+        found = {"bits_per_char": self.compared(lambda predict: self.verse_bits(predict, poems), poems)}
         if some := quatrains(data, limit):
-            found[QUATRAINS] = self.compared(lambda predict: self.verse_bits(predict, some), len(some))
+            found[QUATRAINS] = self.compared(lambda predict: self.verse_bits(predict, some), some)
         count = min(WRITTEN, limit or WRITTEN)
-        share = [self._share_well_formed(count, each) if self.run.has(each) else None for each in (True, False)]
-        return found | {"well_formed": {"with": share[0], "without": share[1], "unit": "share", "better": "higher", "n": count}}
+        right = [mean_of(self._well_formed(count, each)) if self.run.has(each) else None for each in (True, False)]
+        return found | {"well_formed": chance.row(*right, "share", "higher", [count])}
 
-    def compared(self, measure: Callable[[Predict], float], n: int) -> dict[str, Any]:
-        """A figure in bits, with and without attention, over n texts."""
-        values = [measure(self.predict(each)) if self.run.has(each) else None for each in (True, False)]
-        return {"with": values[0], "without": values[1], "unit": "bits", "better": "lower", "n": n}
+    def compared(self, measure: Callable[[Predict], np.ndarray], texts: Sequence[Document]) -> dict[str, Any]:
+        """Bits for a character of the texts, with and without attention. measure: → the bits of each text, (N,)."""
+        characters = np.array([len(text.text) for text in texts])
+        sides = [quotient(measure(self.predict(each)), characters) if self.run.has(each) else None for each in (True, False)]
+        return chance.row(*sides, "bits", "lower", [len(texts)])
 
-    def verse_bits(self, predict: Predict, poems: Sequence[Document]) -> float:
-        """Bits for a character of the poems, their forms included."""
-        rows = [verse_row(poem, self.run.vocabulary) for poem in poems]
-        characters = sum(len(poem.text) for poem in poems)
-        return bits_per_char(nats(predict, rows, _HERE)[0], characters) + FORM_BITS * len(poems) / characters
+    def prose_bits(self, predict: Predict, texts: Sequence[Document]) -> np.ndarray:
+        """Bits of each text, (N,)."""
+        rows = [(at, row) for at, text in enumerate(texts) for row in prose_rows(text, self.run.vocabulary)]
+        lost = nats_each(predict, [row for _, row in rows], _HERE) / math.log(2)
+        return np.bincount([at for at, _ in rows], lost, len(texts))
+
+    def verse_bits(self, predict: Predict, poems: Sequence[Document]) -> np.ndarray:
+        """Bits of each poem, its form included, (N,)."""
+        return nats_each(predict, [verse_row(poem, self.run.vocabulary) for poem in poems], _HERE) / math.log(2) + FORM_BITS
 
     def _poems_of(self, document: Document) -> list[Row]:
         """One poem a line, its form taken from its length."""
@@ -106,14 +111,15 @@ class Scorer:
             rows.append(verse_row(replace(document, text=poem, form=form), self.run.vocabulary))
         return rows
 
-    def _share_well_formed(self, count: int, attention: bool) -> float:
-        """Of poems written from nothing at the default settings, half of them of five characters a line, half of seven."""
-        poems = []
+    def _well_formed(self, count: int, attention: bool) -> np.ndarray:
+        """Of poems written from nothing at the default settings, half of them of five characters a line, half of seven. (count,) bool."""
+        right = []
         for seed in range(count):
             form = ("5", "7")[seed % 2]
             request = Request.check(self.run.card, variant=self.variant, seed=seed, settings={"form": form}, attention=attention)
-            poems.append(("".join(step.text for step in self.run.generate(replace(request, watched=False))), int(form)))
-        return well_formed(poems)
+            poem = "".join(step.text for step in self.run.generate(replace(request, watched=False)))
+            right.append(is_well_formed(poem, int(form)))
+        return np.array(right)
 
 
 def quatrains(data: Path, limit: int | None = None) -> list[Document]:

@@ -227,6 +227,22 @@ def write_card(folder: Path, **facts: Any) -> None:
     write_json(path, {**known, **facts})
 
 
+def write_metrics(folder: Path, metrics: Mapping[str, Mapping[str, Any]], **facts: Any) -> None:
+    """Put what `evaluate` found on the card of the variant in `folder`, and the command that finds it again (DIR: a held-out folder).
+
+    What a study of small models measured from several seeds stays: it has a command of its own, `study`, in its metric's row.
+    """
+    known = read_json(folder / "card.json").get("metrics", {}) if (folder / "card.json").is_file() else {}
+    studied = {name: {part: row[part] for part in STUDIED if part in row} for name, row in known.items() if "study" in row}
+    found = {name: {**row, **studied.pop(name, {})} for name, row in metrics.items()}
+    command = f"python -m generators evaluate {folder.parent.name} --variant {folder.name} --data DIR"
+    write_card(folder, command=command, metrics={**found, **{name: known[name] for name in studied}}, **facts)
+
+
+STUDIED = ("with_seeds", "without_seeds", "study")
+"""Parts of a metric that a study of small models measured."""
+
+
 def adamw(model: nn.Module) -> torch.optim.AdamW:
     """AdamW (Loshchilov and Hutter 2019); matrices decay, biases and norms do not."""
     matrices = [weight for weight in model.parameters() if weight.dim() > 1]

@@ -340,7 +340,7 @@ def eye(monkeypatch):
 def test_every_caption_and_as_many_unseen_ones_are_judged(place, eye):
     write_card(place.folder, parameters=1)
     assert "pointing" not in figures.evaluate("mine", data=place.held_out)
-    figures.write_metrics(place.held_out, "mine")
+    figures.write_metrics("mine", place.held_out)
     card = read_json(place.folder / "card.json")
     found = card["metrics"]
     assert found["object"]["with"] == 0.5 and found["place"] == found["place"] | {"with": 1, "without": 1, "n": 2}
@@ -351,10 +351,6 @@ def test_every_caption_and_as_many_unseen_ones_are_judged(place, eye):
     assert set(card["truth"]["best"]) == {"layer", "head", "step", "threshold", "threshold_mean"}
     again = figures.evaluate("mine", data=place.held_out)
     assert again == found and figures.evaluate("mine", data=place.held_out, limit=2)["all"]["n"] == 2
-    write_card(place.folder, metrics=found | {"all": found["all"] | {"with": 0.25}})
-    figures.write_metrics(place.held_out, "mine", sides=["without"])
-    after = read_json(place.folder / "card.json")
-    assert after["metrics"] == found | {"all": found["all"] | {"with": 0.25}} and after["truth"] == card["truth"]
     with pytest.raises(BadInput):
         figures.evaluate("mine", data=place.folder)
 

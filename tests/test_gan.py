@@ -303,10 +303,15 @@ def test_both_networks_are_judged_beside_every_drawn_face(place, monkeypatch):
     assert all(row["n"] == 12 and row["with"] is not None and row["without"] is not None for row in found.values())
     assert lesson.evaluate("mine", data=place / "held_out", limit=5)["variety"]["n"] == 5
 
-    lesson.write_card(folder, metrics={"frechet_32": {"with": 2.0}})
-    lesson.write_metrics(place / "held_out", "mine")
+    studied = {"with": 2.0, "study": "python -m generators.gan.study --data DIR"}
+    lesson.write_card(folder, metrics={"frechet_32": studied, "kid": {"with": 0.0}})
+    lesson.write_metrics("mine", place / "held_out")
     card = read_json(folder / "card.json")
-    assert set(card["metrics"]) == {*found, "frechet_32"} and card["memory"]["n"] == sum(card["memory"]["made"]) == 20
+    assert card["metrics"] == {**found, "frechet_32": studied}
+    assert (
+        card["command"] == "python -m generators evaluate gan --variant mine --data DIR"
+        and card["memory"]["n"] == sum(card["memory"]["made"]) == 20
+    )
 
 
 def test_the_study_trains_and_judges_small_pairs(place, monkeypatch):

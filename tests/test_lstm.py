@@ -1,5 +1,8 @@
 """The article's text model: causal, cached, fair to its twin; its training starts, stops and goes on."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,12 +15,12 @@ from generators.base import BadInput, Request
 from generators.corpus import Prose, Row, Verse, collate, prose_rows, verse_row
 from generators.data import Document
 from generators.edits import Edit
-from generators.lstm import Run
+from generators.lstm import Run, study
 from generators.lstm import train as train_module
 from generators.lstm.model import AttentionModel, CausalAttention
 from generators.lstm.train import Plan, Recipe, test_attention_model, train, train_attention_model
 from generators.scoring import QUATRAINS
-from generators.training import IGNORED, Clock, DenseLoss, read_json, read_weights, write_json, write_weights
+from generators.training import IGNORED, Clock, DenseLoss, read_json, read_weights, write_json, write_metrics
 
 TALE = "Once upon a time there was a cat, who ate a mouse.\nThe mouse said: “Thank you.”\n"
 
@@ -273,18 +276,24 @@ def test_every_row_is_scored_with_and_without_attention(folder):
     assert train_module.evaluate("poems_zh", data=folder, limit=1)["bits_per_char"]["n"] == 2
 
 
-def test_small_models_of_a_seed_study_are_scored_too(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(train_module, "STUDIED", tmp_path / "seeds")
-    assert "with_seeds" not in train_module.evaluate("poems_zh", data=folder, limit=1)[QUATRAINS]
-    config = {"vocab_size": len(generators.load("lstm", "poems_zh").vocabulary.pieces), "embedding_dim": 8, "lstm_units": 8}
-    write_json(tmp_path / "seeds" / "config.json", {"model": config | {"attention_heads": 2}})
-    for file, attention in (("weights", True), ("without", False)):
-        for seed in range(3):
-            state = AttentionModel(**config, attention_heads=2, attention=attention).state_dict()
-            write_weights(tmp_path / "seeds" / f"{file}-{seed}.safetensors", state)
-    found = train_module.evaluate("poems_zh", data=folder, limit=1)[QUATRAINS]
+def test_the_study_judges_small_models_of_every_seed(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "RUNS", tmp_path / "runs")
+    out = tmp_path / "out" / "poems_zh"
+    shutil.copytree(train_module.ASSETS / "poems_zh", out, ignore=shutil.ignore_patterns("*.npz", "*.safetensors"))
+    write_json(out / "card.json", {"metrics": {QUATRAINS: {"with": 7.0}, "well_formed": {"with": 1.0}}})
+    for name in ("train", "held_out"):
+        (tmp_path / "data").mkdir(exist_ok=True)
+        (tmp_path / "data" / name).symlink_to(folder)
+    recipe = replace(study.SMALL, embedding_dim=8, lstm_units=8, attention_heads=2)
+    for _ in range(2):  # the second time nothing is left to train
+        study.study(tmp_path / "data", out, steps=2, recipe=recipe)
+    metrics = read_json(out / "card.json")["metrics"]
+    assert metrics["well_formed"] == {"with": 1.0} and metrics[QUATRAINS]["with"] == 7.0
     for side in ("with", "without"):
-        assert len(set(found[f"{side}_seeds"])) == 3 and all(8 < each < 20 for each in found[f"{side}_seeds"])
+        found = metrics[QUATRAINS][f"{side}_seeds"]
+        assert len(set(found)) == 3 and all(8 < each < 20 for each in found)
+    write_metrics(out, {QUATRAINS: {"with": 6.0}, "well_formed": {"with": 0.5}})
+    assert read_json(out / "card.json")["metrics"] == {QUATRAINS: metrics[QUATRAINS] | {"with": 6.0}, "well_formed": {"with": 0.5}}
 
 
 def test_bits_are_all_nats_by_all_characters(folder):

@@ -27,10 +27,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import generators
-from generators import card, folders
+from generators import card, chance, folders, training
 from generators.autoencoder import GREY, GRID, HAIR, HALF, MOUTH, Run, box, enlarged, read_faces, read_network, redraw
 from generators.autoencoder.model import Autoencoder, Config
 from generators.base import BadInput, Request
+from generators.chance import Figure, mean_of
 from generators.data import CREDITS, STYLES, read_avatars, split_pictures
 from generators.metrics import psnr, ssim
 from generators.pictures import read_picture, to_signed, write_sheet
@@ -401,17 +402,13 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     faces = read_avatars(data, STYLES[known.like or known.name]).images[:limit]
     folder = folders("autoencoder")[known.name]
     units = {"psnr": "dB", "ssim": "structural similarity, 1 is the same", **{f"hole_psnr_{each}": "dB" for each in SHARES}}
-    rows: dict[str, dict[str, Any]] = {
-        name: {"with": None, "without": None, "unit": unit, "better": "higher", "n": len(faces)} for name, unit in units.items()
-    }
-    for side, attention in (("with", True), ("without", False)):
-        if attention or (folder / "without.safetensors").is_file():
-            for name, value in figures(read_network(folder, attention=attention), faces).items():
-                rows[name][side] = value
-    return rows
+    sides = [figures(read_network(folder), faces), {}]
+    if (folder / "without.safetensors").is_file():
+        sides[1] = figures(read_network(folder, attention=False), faces)
+    return {name: chance.row(*(side.get(name) for side in sides), unit, "higher", [len(faces)]) for name, unit in units.items()}
 
 
-def figures(network: Autoencoder, faces: np.ndarray) -> dict[str, float]:
+def figures(network: Autoencoder, faces: np.ndarray) -> dict[str, Figure]:
     """The metrics of one network, means over the faces. faces: (N, S, S, 3) uint8. The holes depend on share and row only."""
     made, grid = redraw(network, faces), network.config.grid
     found = {"psnr": psnr(made, faces), "ssim": ssim(made, faces)}
@@ -419,9 +416,9 @@ def figures(network: Autoencoder, faces: np.ndarray) -> dict[str, float]:
         holes = np.stack([rectangle(np.random.default_rng([share, row]), share / 100, grid) for row in range(len(faces))])
         filled = redraw(network, faces, holes)
         found[f"hole_psnr_{share}"] = psnr(filled, faces, enlarged(holes.reshape(-1, grid, grid), faces.shape[1]))
-    return {name: float(values.mean()) for name, values in found.items()}
+    return {name: mean_of(values) for name, values in found.items()}
 
 
-def write_metrics(data: Path, variant: str = "big_smile") -> None:
+def write_metrics(variant: str, data: Path) -> None:
     """Measure the model that ships on a held-out folder, and keep the figures in its card."""
-    write_card(folders("autoencoder")[variant], metrics=evaluate(variant, data=data))
+    training.write_metrics(folders("autoencoder")[variant], evaluate(variant, data=data))

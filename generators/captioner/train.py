@@ -30,14 +30,15 @@ from PIL import Image
 from torch import Tensor
 
 import generators
-from generators import card, folders, recording
+from generators import card, chance, folders, recording, training
 from generators.attention import watch
 from generators.base import BadInput, Request
 from generators.captioner import LONGEST, PICTURES, Run
 from generators.captioner.model import Config, Describer
 from generators.captioner.tokens import ENDS, LANGUAGES, Phrases, end_of, start
+from generators.chance import Figure, mean_of
 from generators.lexicon import Lexicon, Meaning
-from generators.metrics import bleu
+from generators.metrics import bleu_counts, bleu_of
 from generators.pictures import read_picture, to_signed
 from generators.scenes import Composer, Reference, Scene, halved, read_scenes
 from generators.tokens import END
@@ -471,22 +472,23 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     assert isinstance(run, Run)
     reference = read_scenes(data)
     reference = Reference(reference.scenes[:limit], reference.pictures[:limit], reference.silhouettes[:limit])
-    found: dict[str, dict[str, Any]] = {}
-    for side, attention in (("with", True), ("without", False)):
+    sides: dict[bool, dict[str, tuple[Figure, str, int]]] = {True: {}, False: {}}
+    for attention, found in sides.items():
         if run.has(attention):
             told = describe(run.model(attention), reference.pictures, [start("en", "near")] * len(reference.pictures))
-            values = said_right(run.vocabulary, told, reference.scenes)
+            found |= said_right(run.vocabulary, told, reference.scenes)
             if attention:
                 truth = looked_right(known.name, run.vocabulary, told, reference)
-                values |= {name: (value, "share", truth.words) for name, value in truth.figures().items() if name in ("pointing", "iou")}
-            for name, (value, unit, count) in values.items():
-                row = found.setdefault(name, {"with": None, "without": None, "unit": unit, "better": "higher", "n": count})
-                row[side] = value
-    return found
+    rows = {
+        name: chance.row(figure, sides[False].get(name, (None,))[0], unit, "higher", [count])
+        for name, (figure, unit, count) in sides[True].items()
+    }
+    alone = {"without": None, "unit": "share", "better": "higher", "n": truth.words}
+    return rows | {name: {"with": value, **alone} for name, value in truth.figures().items() if name in ("pointing", "iou")}
 
 
-def said_right(phrases: Phrases, told: Told, scenes: Sequence[Scene]) -> dict[str, tuple[float, str, int]]:
-    """Name → (value, unit, how many it is of): how far captions say what is so."""
+def said_right(phrases: Phrases, told: Told, scenes: Sequence[Scene]) -> dict[str, tuple[Figure, str, int]]:
+    """Name → (figure, unit, how many it is of): how far captions say what is so."""
     captions = [phrases.decode(ids) for ids in told.captions]
     references = [scene.caption() for scene in scenes]
     pairs = [(phrases.lexicon.meaning(one), phrases.lexicon.meaning(other)) for one, other in zip(captions, references, strict=True)]
@@ -496,8 +498,11 @@ def said_right(phrases: Phrases, told: Told, scenes: Sequence[Scene]) -> dict[st
         "relation": [related(said, meant) for said, meant in pairs if meant.relation is not None],
         "background": [said.ground == meant.ground for said, meant in pairs],
     }
-    found = {name: (float(np.mean(rights)), "share", len(rights)) for name, rights in shares.items() if rights}
-    return found | {"bleu4": (bleu(captions, [[text, turned(text)] for text in references]), "BLEU", len(captions))}
+    found: dict[str, tuple[Figure, str, int]] = {
+        name: (mean_of(np.array(rights)), "share", len(rights)) for name, rights in shares.items() if rights
+    }
+    counts = bleu_counts(captions, [[text, turned(text)] for text in references])
+    return found | {"bleu4": (lambda drawn: bleu_of(drawn @ counts), "BLEU", len(captions))}
 
 
 def looked_right(variant: str, phrases: Phrases, told: Told, reference: Reference) -> Truth:
@@ -526,9 +531,9 @@ def turned(caption: str) -> str:
     return caption
 
 
-def write_metrics(data: Path, variant: str = "scenes") -> None:
+def write_metrics(variant: str, data: Path) -> None:
     """Measure the model that ships on a held-out folder, and keep the figures, and what they say of its maps, in its card."""
     folder, run, reference = folders("captioner")[variant], generators.load("captioner", variant), read_scenes(data)
     assert isinstance(run, Run)
     told = describe(run.model(True), reference.pictures, [start("en", "near")] * len(reference.pictures))
-    write_card(folder, metrics=evaluate(variant, data=data), truth=looked_right(variant, run.vocabulary, told, reference).card())
+    training.write_metrics(folder, evaluate(variant, data=data), truth=looked_right(variant, run.vocabulary, told, reference).card())

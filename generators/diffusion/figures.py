@@ -8,7 +8,7 @@ Letters: N pictures, W words, H heads, S steps, K keys, g cells a side of a map.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from math import isqrt
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from generators import card, detector, folders
+from generators import card, chance, detector, folders, training
+from generators.chance import Figure, quotient
 from generators.diffusion import VOCABULARY, read_network
 from generators.diffusion.card import GUIDANCE, STEPS
 from generators.diffusion.model import EMPTY
@@ -28,8 +29,8 @@ from generators.lexicon import Lexicon
 from generators.metrics import frechet
 from generators.pictures import as_picture
 from generators.scenes import GROUNDS, RELATIONS, STYLES, halved, is_unseen, read_scenes, with_article
-from generators.training import autocast, read_json, write_card
-from generators.truth import Choice, Truth, shares, verdict
+from generators.training import autocast, read_json
+from generators.truth import Choice, Truth, verdict
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from generators.diffusion.model import Network
 
 PART = 50  # scenes painted at one go
+DRAWS = 200  # of the pictures, for the spread of a Fréchet distance
 VALIDATION = 300  # training scenes on which the map is chosen
 SIDES = {"with": "weights.safetensors", "without": "without.safetensors"}
 SHOWN = ("object", "place", "background", "all")
@@ -132,10 +134,14 @@ def add(truth: Truth, prompts: Sequence[Prompt], maps: Sequence[np.ndarray], fou
         truth.add([layer[there] for layer in maps], np.stack([mask for mask in masks if mask is not None]), pictures=len(prompts))
 
 
-def rows(painted: Painted, scenes: Sequence[Said], lexicon: Lexicon, ending: str = "") -> dict[str, float]:
-    """Shares of scenes that show what was said, by name."""
+def rows(painted: Painted, scenes: Sequence[Said], lexicon: Lexicon, ending: str = "") -> dict[str, Figure]:
+    """Shares of scenes that show what was said, by name; of places only scenes with both things count."""
     verdicts = [verdict(lexicon.meaning(said.caption), found) for said, found in zip(scenes, painted.found, strict=True)]
-    return {f"{name}{ending}": value for name, value in shares(verdicts).items() if name in SHOWN}
+    found = {}
+    for name in SHOWN:
+        judged = [getattr(each, name) for each in verdicts]
+        found[f"{name}{ending}"] = quotient(np.array([bool(each) for each in judged]), np.array([each is not None for each in judged]))
+    return found
 
 
 def choose(network: Network, lexicon: Lexicon, train: Path) -> Choice:
@@ -146,34 +152,44 @@ def choose(network: Network, lexicon: Lexicon, train: Path) -> Choice:
 
 
 def judged(
-    variant: str | None, data: Path, limit: int | None = None, choice: Choice | None = None, sides: Collection[str] = tuple(SIDES)
+    variant: str | None, data: Path, limit: int | None = None, choice: Choice | None = None
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:
-    """(metrics, truth), as a card has them; without a choice nothing is said of the maps. sides: of SIDES. Raises BadInput."""
+    """(metrics, truth), as a card has them; without a choice nothing is said of the maps. Raises BadInput."""
     folder = folders("diffusion")[card("diffusion").variant(variant).name]
     lexicon, look = Lexicon.load(folder / VOCABULARY), detector.load()
     scenes, real = captions(data, limit)
     new = unseen(lexicon, len(scenes))
-    truth = None if choice is None or "with" not in sides else Truth(choice)
-    found: dict[str, dict[str, float]] = {}
-    for side in sides:
-        if (folder / SIDES[side]).is_file():
+    truth = None if choice is None else Truth(choice)
+    found: dict[str, dict[str, Figure]] = {}
+    maps: dict[str, float] = {}
+    for side, file in SIDES.items():
+        if (folder / file).is_file():
             network = read_network(folder, attention=side == "with")
             seen, other = paint(network, lexicon, scenes, truth if side == "with" else None), paint(network, lexicon, new)
             found[side] = {**rows(seen, scenes, lexicon), **rows(other, new, lexicon, "_unseen")}
-            found[side]["frechet"] = frechet(look.features(seen.pictures), look.features(real))
+            found[side]["frechet"] = _away(look.features(seen.pictures), look.features(real))
     if truth is not None:
-        found["with"] |= truth.figures()
+        maps = truth.figures()
     pairs = sum(lexicon.meaning(each.caption).relation is not None for each in scenes)
-    counts = {name: pairs if name == "place" else len(scenes) for each in found.values() for name in each}
-    return metrics(found, counts), None if truth is None or choice is None else {**truth.card(), "best": asdict(choice)}
+    metrics = {name: metric(found, name, len(scenes), pairs) for name in next(iter(found.values()), {})}
+    metrics |= {name: {"with": value, "without": None, **_about(name), "n": len(scenes)} for name, value in maps.items()}
+    return metrics, None if truth is None or choice is None else {**truth.card(), "best": asdict(choice)}
 
 
-def metrics(found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, dict[str, Any]]:
-    """Figures by side and name, as a card has them."""
-    return {
-        name: {side: found.get(side, {}).get(name) for side in SIDES} | {"unit": unit_of(name), "better": better_of(name), "n": n}
-        for name, n in counts.items()
-    }
+def metric(found: Mapping[str, Mapping[str, Figure]], name: str, scenes: int, pairs: int) -> dict[str, Any]:
+    """A figure of both sides, as a card has it. scenes: how many there are; pairs: those of them that say a place."""
+    rows, draws = ([scenes, scenes], DRAWS) if name == "frechet" else ([scenes], chance.DRAWS)
+    sides = [found.get(side, {}).get(name) for side in SIDES]
+    return chance.row(*sides, **_about(name), rows=rows, draws=draws, n=pairs if name == "place" else scenes)
+
+
+def _away(painted: np.ndarray, real: np.ndarray) -> Figure:
+    """The Fréchet distance of features."""
+    return lambda one, other: frechet(painted.repeat(one, axis=0), real.repeat(other, axis=0))
+
+
+def _about(name: str) -> dict[str, str]:
+    return {"unit": unit_of(name), "better": better_of(name)}
 
 
 def unit_of(name: str) -> str:
@@ -197,14 +213,9 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     return judged(variant, data, limit, Choice(**kept["best"]) if kept else None)[0]
 
 
-def write_metrics(data: Path, variant: str = "scenes", sides: Collection[str] = tuple(SIDES)) -> None:
-    """Choose the map on the folder `train` beside `data`; write what `judged` finds on `data` into the card. Other sides stay."""
+def write_metrics(variant: str, data: Path) -> None:
+    """Choose the map on the folder `train` beside `data`; write what `judged` finds on `data` into the card."""
     folder = folders("diffusion")[variant]
-    known = read_json(folder / "card.json").get("metrics", {})
-    choice = None
-    if "with" in sides:
-        choice = choose(read_network(folder), Lexicon.load(folder / VOCABULARY), data.resolve().parent / "train")
-    found, truth = judged(variant, data, choice=choice, sides=sides)
-    for name, row in found.items():
-        row |= {side: known.get(name, {}).get(side) for side in SIDES if side not in sides}
-    write_card(folder, metrics={**known, **found}, **({} if truth is None else {"truth": truth}))
+    choice = choose(read_network(folder), Lexicon.load(folder / VOCABULARY), data.resolve().parent / "train")
+    metrics, truth = judged(variant, data, choice=choice)
+    training.write_metrics(folder, metrics, truth=truth)

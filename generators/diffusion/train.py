@@ -32,6 +32,7 @@ from generators import card, folders
 from generators.base import BadInput
 from generators.diffusion import sampler
 from generators.diffusion.figures import evaluate as evaluate
+from generators.diffusion.figures import write_metrics as write_metrics
 from generators.diffusion.model import EMPTY, Config, Network
 from generators.diffusion.stored import record
 from generators.lexicon import Lexicon

@@ -31,6 +31,7 @@ SEEDS = (0, 1, 2)
 STEPS = 450  # a minute and a half of one core
 SMALL = Config(widths=(96, 80, 64, 32), judge_widths=(96, 96, 64), grid=8)
 SIDES = {"with": True, "without": False}
+COMMAND = "python -m generators.gan.study --data DIR"
 
 
 def study(data: Path, variant: str = "big_smile", *, steps: int = STEPS, config: Config = SMALL) -> None:
@@ -74,7 +75,7 @@ def row(found: Mapping[str, list[dict[str, float]]], floor: Mapping[str, float],
     unit, better = UNITS["frechet"]
     means = {side: mean(values) for side, values in seeds.items()}
     each = {f"{side}_seeds": values for side, values in seeds.items()}
-    return {**means, "unit": unit, "better": better, "n": n, **each, "floor": floor["frechet"]}
+    return {**means, "unit": unit, "better": better, "n": n, **each, "floor": floor["frechet"], "study": COMMAND}
 
 
 def read_painter(path: Path, config: Config) -> Generator:

@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from generators import card, folders
+from generators import card, folders, training
 from generators.base import BadInput, Request
 from generators.data import CREDITS, FACE_PARTS, NONE, STYLES, Avatars, read_avatars
 from generators.gan import Run, codes_of, read_network
@@ -409,11 +409,10 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     return judged(variant, data, limit)[0]
 
 
-def write_metrics(data: Path, variant: str = "big_smile") -> None:
+def write_metrics(variant: str, data: Path) -> None:
     """Write what `evaluate` finds on held-out data, and what the model remembers of its training, into the variant's card."""
-    folder = folders("gan")[variant]
     metrics, memory = judged(variant, data)
-    write_card(folder, metrics={**read_json(folder / "card.json").get("metrics", {}), **metrics}, memory=memory)
+    training.write_metrics(folders("gan")[variant], metrics, memory=memory)
 
 
 def judged(variant: str | None, data: Path, limit: int | None = None) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:

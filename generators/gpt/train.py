@@ -24,7 +24,7 @@ from generators.recording import record
 from generators.roles import write_roles
 from generators.scoring import Scorer
 from generators.tokens import Shared
-from generators.training import DenseLoss, write_card, write_json
+from generators.training import DenseLoss, write_json
 
 ASSETS = learning.ROOT / "assets" / "gpt"
 
@@ -168,7 +168,7 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
 
 def write_metrics(variant: str, data: Path) -> None:
     """Write what `evaluate` finds on held-out data into the variant's card."""
-    write_card(ASSETS / variant, metrics=evaluate(variant, data=data))
+    training.write_metrics(ASSETS / variant, evaluate(variant, data=data))
 
 
 def _scorer(variant: str | None) -> Scorer:

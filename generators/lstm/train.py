@@ -14,18 +14,16 @@ import torch
 from torch import Tensor
 
 import generators
-from generators import learning, tokens, training
-from generators.corpus import WINDOW, Row, Verse, collate, corpus_of, nats
-from generators.data import Document
+from generators import learning, training
+from generators.corpus import WINDOW, Row, Verse, collate, nats
 from generators.lstm import Run
 from generators.lstm.card import EXAMPLES
 from generators.lstm.model import AttentionModel
 from generators.recording import record
-from generators.scoring import QUATRAINS, Scorer, quatrains
-from generators.training import Clock, DenseLoss, adamw, read_json, read_weights, say, write_card, write_json, write_weights
+from generators.scoring import Scorer
+from generators.training import Clock, DenseLoss, adamw, write_json
 
 ASSETS = learning.ROOT / "assets" / "lstm"
-STUDIED = learning.ROOT / "runs" / "lstm" / "seeds"
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,6 @@ RECIPES = {
     "poems_zh": Recipe(vocabulary=3500, embedding_dim=192, lstm_units=320),
 }
 OWN_TEXT = Recipe(vocabulary=2048, embedding_dim=128, lstm_units=256, dropout=0.2, rates=(3e-3,), minutes=10.0)
-STUDY = Recipe(vocabulary=3500, embedding_dim=96, lstm_units=160, dropout=0.1, rates=(2e-3, 4e-3), batch=640, probe=0.2)
-STUDY_STEPS = 900
 
 
 def train_attention_model(
@@ -68,13 +64,14 @@ def train_attention_model(
 def test_attention_model(model: AttentionModel, rows: Iterable[Row]) -> tuple[float, int]:
     """The article's `test_attention_model`: (−Σ ln p over all predicted tokens in nats, their number). Padding does not count."""
     model.eval()
-    return nats(_logits_of(model), rows, next(model.parameters()).device)
+    return nats(logits_of(model), rows, next(model.parameters()).device)
 
 
 test_attention_model.__test__ = False  # type: ignore[attr-defined]  # the article's name; pytest is not meant
 
 
-def _logits_of(model: AttentionModel) -> Callable[[Tensor], Tensor]:
+def logits_of(model: AttentionModel) -> Callable[[Tensor], Tensor]:
+    """Token ids (B, T) → logits (B, T, N)."""
     return lambda inputs: model(inputs)[0]
 
 
@@ -108,7 +105,7 @@ class Plan(learning.Plan):
         return loss
 
     def nats(self, model: AttentionModel, rows: Sequence[Row]) -> tuple[float, int]:
-        return nats(_logits_of(model), rows, next(model.parameters()).device)
+        return nats(logits_of(model), rows, next(model.parameters()).device)
 
     def write_files(self) -> None:
         self.vocabulary.save(self.out)
@@ -136,69 +133,27 @@ def _as_built(recipe: Recipe, config: Mapping[str, Any]) -> Recipe:
     return replace(recipe, **{name: config["model"][name] for name in ("embedding_dim", "lstm_units", "attention_heads")})
 
 
-SEEDS = (0, 1, 2)
-
-
-def study_seeds(data: Path, out: Path = ASSETS / "poems_zh") -> None:
-    """Three small models with and three without attention on the Tang poems, for the spread that chance makes; into STUDIED.
-
-    They do not ship: their figures, which `write_metrics` takes then, stay in the card of `out`.
-    """
-    vocabulary = tokens.load(out)
-    corpus = corpus_of("tang", data, None, vocabulary)
-    plans = {each: Plan(STUDY, corpus, vocabulary, STUDIED, each, steps=STUDY_STEPS) for each in (True, False)}
-    rates = {each: plan.choose_rate() for each, plan in plans.items()}
-    for seed in SEEDS:
-        for attention in (True, False):
-            plan = replace(plans[attention], seed=seed)
-            model = plan.new_model()
-            train_attention_model(plan, model, clock=Clock(steps=STUDY_STEPS), rate=rates[attention])
-            write_weights(STUDIED / f"{plan.files[attention]}-{seed}.safetensors", model.state_dict(), bits=plan.bits)
-            say(f"seed {seed}, {plan.files[attention]}: validation {plan.validate(model, 1000):.4f}")
-    write_json(STUDIED / "config.json", {"model": plans[True].config})
-    write_card(out, seed_study={"steps": STUDY_STEPS, "rates": [rates[True], rates[False]], "seeds": list(SEEDS), "data": "Tang poems"})
-
-
 def test(variant: str | None, *, text: Path | None = None) -> dict[str, Any]:
     """Predict a text, the file's or a short sample: the loss, and what the model expected after each of the first tokens."""
-    return _scorer(variant).test(text)
+    return scorer_of(variant).test(text)
 
 
 test.__test__ = False  # type: ignore[attr-defined]
 
 
 def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> dict[str, dict[str, Any]]:
-    """The figures of `generators.scoring` on held-out data, with and without; for poems also over the models of `study_seeds`, if there."""
-    scorer = _scorer(variant)
-    found = scorer.evaluate(data, limit)
-    if QUATRAINS in found:
-        found[QUATRAINS] |= _seeds(scorer, quatrains(data, limit))
-    return found
+    """The figures of `generators.scoring` on held-out data, with and without attention."""
+    return scorer_of(variant).evaluate(data, limit)
 
 
 def write_metrics(variant: str, data: Path) -> None:
-    """Write what `evaluate` finds on held-out data into the variant's card; figures of the seed study stay where it is not there."""
-    known = read_json(ASSETS / variant / "card.json").get("metrics", {})
-    write_card(ASSETS / variant, metrics={name: known.get(name, {}) | row for name, row in evaluate(variant, data=data).items()})
+    """Write what `evaluate` finds on held-out data into the variant's card."""
+    training.write_metrics(ASSETS / variant, evaluate(variant, data=data))
 
 
-def _scorer(variant: str | None) -> Scorer:
+def scorer_of(variant: str | None) -> Scorer:
+    """What judges a variant that is there. Raises NotReady."""
     variant = generators.card("lstm").variant(variant).name
     run = generators.load("lstm", variant)
     assert isinstance(run, Run)
-    return Scorer(run, variant, lambda attention: _logits_of(run.model(attention)))
-
-
-def _seeds(scorer: Scorer, poems: Sequence[Document]) -> dict[str, list[float]]:
-    """The same figure of the small models of the seed study, where they are."""
-    if not (STUDIED / "config.json").is_file():
-        return {}
-    config = read_json(STUDIED / "config.json")["model"]
-    figures: dict[str, list[float]] = {}
-    for name, attention in (("with", True), ("without", False)):
-        model = AttentionModel(**config, attention=attention)
-        figures[f"{name}_seeds"] = []
-        for path in sorted(STUDIED.glob(f"{Plan.files[attention]}-*.safetensors")):
-            model.load_state_dict(read_weights(path))
-            figures[f"{name}_seeds"].append(scorer.verse_bits(_logits_of(model.eval()), poems))
-    return figures
+    return Scorer(run, variant, lambda attention: logits_of(run.model(attention)))

@@ -17,9 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import generators
-from generators import learning, training
+from generators import chance, learning, training
+from generators.chance import Figure, mean_of, quotient
 from generators.data import Pair, read_pairs_file
-from generators.metrics import bits_per_char, bleu, item_error, share_wrong
+from generators.metrics import bleu_counts, bleu_of, item_edits
 from generators.recording import record
 from generators.searching import beam_search
 from generators.seq2seq import LONGEST, Run
@@ -27,7 +28,7 @@ from generators.seq2seq.card import EXAMPLES
 from generators.seq2seq.corpus import Corpus, Row, collate, corpus_of, learn_languages, read_pairs, rows_of
 from generators.seq2seq.model import EncoderDecoder
 from generators.seq2seq.tokens import START, Languages, decode
-from generators.training import IGNORED, DenseLoss, adamw, write_card, write_json
+from generators.training import IGNORED, DenseLoss, adamw, write_json
 
 ASSETS = learning.ROOT / "assets" / "seq2seq"
 BEAMS = 4
@@ -112,21 +113,28 @@ class Plan(learning.Plan):
         write_json(self.out / "config.json", {"model": self.config})
 
 
-@torch.inference_mode()
-def nats(model: EncoderDecoder, rows: Sequence[Row], batch: int = 256) -> tuple[float, int]:
+def nats(model: EncoderDecoder, rows: Sequence[Row]) -> tuple[float, int]:
     """(−Σ ln p over all target tokens, the end marks in; their number). Padding and unknown characters do not count."""
+    each, counts = nats_each(model, rows)
+    return float(each.sum()), int(counts.sum())
+
+
+@torch.inference_mode()
+def nats_each(model: EncoderDecoder, rows: Sequence[Row], batch: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """`nats` of each row, (rows,) float64 and int64."""
     where = next(model.parameters()).device
     before = model.training
     model.eval()
-    rows = sorted(rows, key=lambda row: len(row.source))
-    total, count = 0.0, 0
+    order = np.argsort([len(row.source) for row in rows], kind="stable")
+    found, counts = np.empty(len(rows)), np.empty(len(rows), np.int64)
     for start in range(0, len(rows), batch):
-        sources, mask, inputs, targets = collate(rows[start : start + batch], where)
+        now = order[start : start + batch]
+        sources, mask, inputs, targets = collate([rows[index] for index in now], where)
         logits = model(sources, inputs, mask).float().flatten(0, 1)
-        total += F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="sum").item()
-        count += int((targets != IGNORED).sum())
+        lost = F.cross_entropy(logits, targets.flatten(), ignore_index=IGNORED, reduction="none").view_as(targets)  # (B, T)
+        found[now], counts[now] = lost.double().sum(1).cpu().numpy(), (targets != IGNORED).sum(1).cpu().numpy()
     model.train(before)
-    return total, count
+    return found, counts
 
 
 def train(variant: str | None, **options: Unpack[learning.Options]) -> None:
@@ -254,11 +262,11 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
             chosen = [index for index, pair in enumerate(pairs) if _within(length_of(pair.source, kind), span)]
             if not chosen:
                 continue
-            values = {
+            sides = {
                 each: _measure(name, run.model(each), run, [pairs[index] for index in chosen], [texts[index] for index in chosen])
                 for each, texts in written.items()
             }
-            found[label] = {"with": values.get(True), "without": values.get(False), "unit": unit, "better": better, "n": len(chosen)}
+            found[label] = chance.row(sides.get(True), sides.get(False), unit, better, [len(chosen)])
     return found
 
 
@@ -283,21 +291,23 @@ def _measures(run: Run) -> dict[str, tuple[str, str, bool]]:
     }[run.languages.kind]
 
 
-def _measure(name: str, model: EncoderDecoder, run: Run, pairs: Sequence[Pair], written: Sequence[str]) -> float:
+def _measure(name: str, model: EncoderDecoder, run: Run, pairs: Sequence[Pair], written: Sequence[str]) -> Figure:
     references = [pair.targets for pair in pairs]
     if name == "word_error":
-        return share_wrong(written, references)
+        return mean_of(np.array([text not in known for text, known in zip(written, references, strict=True)]))
     if name == "phoneme_error":
-        return item_error([text.split() for text in written], [[each.split() for each in known] for known in references])
+        return quotient(*item_edits([text.split() for text in written], [[each.split() for each in known] for known in references]).T)
     if name == "bleu":
-        return bleu(written, references)
+        counts = bleu_counts(written, references)
+        return lambda drawn: bleu_of(drawn @ counts)
     if name == "same_length":
-        return sum(len(text) == len(pair.source) for pair, text in zip(pairs, written, strict=True)) / len(pairs)
+        return mean_of(np.array([len(text) == len(pair.source) for pair, text in zip(pairs, written, strict=True)]))
     if name == "copied":
-        copied = sum(sign in pair.source for pair, text in zip(pairs, written, strict=True) for sign in text)
-        return copied / sum(map(len, written))
-    rows = [row for pair in pairs for row in rows_of(pair, run.languages)]
-    return bits_per_char(nats(model, rows)[0], sum(len(target) for pair in pairs for target in pair.targets))
+        copied = [sum(sign in pair.source for sign in text) for pair, text in zip(pairs, written, strict=True)]
+        return quotient(np.array(copied), np.array([len(text) for text in written]))
+    rows = [(at, row) for at, pair in enumerate(pairs) for row in rows_of(pair, run.languages)]
+    lost = np.bincount([at for at, _ in rows], nats_each(model, [row for _, row in rows])[0] / math.log(2), len(pairs))
+    return quotient(lost, np.array([sum(map(len, pair.targets)) for pair in pairs]))
 
 
 def length_of(source: str, kind: str) -> int:
@@ -311,7 +321,7 @@ def _within(length: int, span: tuple[int, int | None]) -> bool:
 
 def write_metrics(variant: str, data: Path) -> None:
     """Write what `evaluate` finds on held-out data into the variant's card."""
-    write_card(ASSETS / variant, metrics=evaluate(variant, data=data), decoding=f"beam search, {BEAMS} beams")
+    training.write_metrics(ASSETS / variant, evaluate(variant, data=data), decoding=f"beam search, {BEAMS} beams")
 
 
 def _run(variant: str | None) -> tuple[Run, str]:

@@ -28,8 +28,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from generators import card, features, folders, judging
+from generators import card, chance, features, folders, judging, training
 from generators.base import BadInput, Request
+from generators.chance import mean_of
 from generators.data import CREDITS, STYLES, Avatars, read_avatars, split_pictures
 from generators.metrics import psnr
 from generators.pictures import as_picture, compact, noise, to_signed, write_sheet
@@ -414,11 +415,11 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     return judged(variant, data, limit)[0]
 
 
-def measure(variant: str, data: Path) -> None:
+def write_metrics(variant: str, data: Path) -> None:
     """Put figures, memory and sliders on the card. data: faces that the model never saw."""
     metrics, memory = judged(variant, data)
     folder = folders("vae")[variant]
-    write_card(folder, metrics=metrics, memory=memory, sliders=judged_sliders(Run.load(folder)))
+    training.write_metrics(folder, metrics, memory=memory, sliders=judged_sliders(Run.load(folder)))
 
 
 def judged(variant: str | None, data: Path, limit: int | None = None) -> tuple[dict[str, dict[str, Any]], dict[str, Any] | None]:
@@ -430,12 +431,11 @@ def judged(variant: str | None, data: Path, limit: int | None = None) -> tuple[d
     sides = {"with": read_network(folder)}
     if (folder / "without.safetensors").is_file():
         sides["without"] = read_network(folder, attention=False)
-    metrics: dict[str, dict[str, Any]] = {
-        name: {"with": None, "without": None, "unit": unit, "better": better, "n": len(drawn)} for name, (unit, better) in UNITS.items()
+    bits = {side: {name: mean_of(values) for name, values in known_bits(network, drawn).items()} for side, network in sides.items()}
+    metrics = {
+        name: chance.row(bits["with"][name], bits.get("without", {}).get(name), unit, better, [len(drawn)])
+        for name, (unit, better) in UNITS.items()
     }
-    for side, network in sides.items():
-        for name, value in known_bits(network, drawn).items():
-            metrics[name][side] = value
     made = {side: judging.sampled(partial(faces, network)) for side, network in sides.items()}
     compared, memory = judging.figures(made, data, style, limit)
     return {**metrics, **compared}, memory
@@ -450,10 +450,10 @@ UNITS = {
 
 
 @torch.inference_mode()
-def known_bits(network: Network, pictures: np.ndarray, seed: int = 0) -> dict[str, float]:
+def known_bits(network: Network, pictures: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
     """The negative ELBO in bits per subpixel with its two parts, one code a picture drawn by a seed, and PSNR by the mean code.
 
-    −E ln p(x|z) and E[ln q(z|x) − ln p(z)]. pictures: (M, S, S, 3) uint8.
+    −E ln p(x|z) and E[ln q(z|x) − ln p(z)]. pictures: (M, S, S, 3) uint8. Returns (M,) each.
     """
     dice = torch.Generator().manual_seed(seed)
     mean, doubt = posteriors(network, pictures)
@@ -461,12 +461,12 @@ def known_bits(network: Network, pictures: np.ndarray, seed: int = 0) -> dict[st
     z = mean + doubt.exp() * noise_of
     coded = -(noise_of.square() / 2 + doubt + math.log(2 * math.pi) / 2).sum(1) - network.prior.log_density(z)  # (M,) nats
     drawn = [
-        -log_likelihood(to_signed(pictures[first : first + PART]), *network.decoder(z[first : first + PART])).double().sum()
+        -log_likelihood(to_signed(pictures[first : first + PART]), *network.decoder(z[first : first + PART])).double().flatten(1).sum(1)
         for first in range(0, len(pictures), PART)
     ]
     unit = math.log(2) * pictures[0].size
-    reconstruction, kl = torch.stack(drawn).sum().item() / len(pictures) / unit, coded.double().mean().item() / unit
-    level = float(psnr(redrawn(network, pictures), pictures).mean())
+    reconstruction, kl = (each.numpy() / unit for each in (torch.cat(drawn), coded.double()))  # (M,)
+    level = psnr(redrawn(network, pictures), pictures)
     return {"bits_per_dim": reconstruction + kl, "reconstruction_bits": reconstruction, "kl_bits": kl, "psnr": level}
 
 
