@@ -34,7 +34,7 @@ class Leaving {
     this.told = h("p", { className: "av-leaving-told" });
     this.most = h("p", { className: "av-note" });
     const sources = SOURCES.map(([name, href]) => said(h("a", { href, target: "_blank", rel: "noopener" }), name));
-    this.texts = h("div", { className: "av-leaving-words" }, this.rho, this.told, this.most, said(h("p", { className: "av-note" }), "leaving_caveat"),
+    this.texts = h("div", { className: "av-leaving-texts" }, this.rho, this.told, this.most, said(h("p", { className: "av-note" }), "leaving_caveat"),
       h("p", { className: "av-note av-leaving-sources" }, ...sources));
     this.table = h("table", { className: "av-hidden" });
     this.body = h("div", { className: "av-leaving-body" }, h("div", { className: "av-leaving-drawn" }, this.chart.frame, this.maps, this.pointed), this.cloud.frame, this.texts, this.table);
@@ -259,8 +259,9 @@ class Leaving {
     this.rho.hidden = rho === null || n < FEWEST;
     this.rho.replaceChildren(...(this.rho.hidden ? [] : [h("b", {}, `ρ = ${signed(rho)}`), " ", t(n < found.all ? "leaving_over_some" : "leaving_over", { n, all: found.all, parts })]));
     this.told.textContent = found.error ? words(found.error) : going ? t("leaving_going") : t(`leaving_${reading}`, { n, parts, one });
-    const best = kept.reduce((top, i) => (top < 0 || changes[i] > changes[top] ? i : top), -1);
-    this.most.textContent = best < 0 || !changes[best] ? "" : t(changes[best] < SLIGHT[found.unit] ? "leaving_slight" : "leaving_most", { key: this.nameOf(best), change: this.sayChange(changes[best]) });
+    const highest = (values) => kept.reduce((top, i) => (values[i] > values[top] ? i : top), kept[0]), seen = highest(weights), best = highest(changes);
+    const most = changes[best] < SLIGHT[found.unit] ? "leaving_slight" : seen === best ? "leaving_same" : "leaving_other";
+    this.most.textContent = n && changes[best] ? t(most, { seen: this.nameOf(seen), key: this.nameOf(best), change: this.sayChange(changes[best]) }) : "";
     const describe = (i) => t("leaving_pointed", { key: this.nameOf(i), weight: percent(weights[i]), change: this.sayChange(changes[i]) });
     this.pointed.textContent = lit !== null && lit < changes.length ? describe(lit) : t("leaving_point", { one });
     for (const { frame } of [this.chart, this.weightMap]) {
@@ -287,7 +288,7 @@ class Leaving {
     const { found, lit } = this, { frame, canvas } = this.chart, wide = frame.clientWidth, tall = frame.clientHeight;
     if (wide < 60 || tall < 120) return;
     const pen = fresh(canvas, wide, tall), count = found.parts.length, left = 44;
-    const unit = Math.min(34, (wide - left) / count), x0 = left, names = found.parts.map((_, i) => this.nameOf(i));
+    const unit = Math.min(64, (wide - left) / count), x0 = left, names = found.parts.map((_, i) => this.nameOf(i));
     pen.font = `13px ${SYSTEM}`;
     const upright = unit >= 15 && names.every((name) => pen.measureText(name).width <= unit - 2), band = upright ? 26 : BAND;
     const room = (tall - band) / 2 - 8, above = room + 6, below = tall - room - 6;
@@ -315,7 +316,7 @@ class Leaving {
       pen.textBaseline = sign < 0 ? "top" : "bottom";
       this.name(pen, t(`leaving_${name}`), sign < 0 ? theme.key : theme.query, x0 + unit * count, sign < 0 ? 3 : tall - 3);
     }
-    const bar = Math.max(1.5, Math.min(unit - 2, 18));
+    const bar = Math.max(1.5, Math.min(unit - 2, 22));
     found.parts.forEach((_, i) => {
       const x = x0 + (i + 0.5) * unit - bar / 2;
       for (const { name, top, colour, foot, sign } of scales) {
