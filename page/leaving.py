@@ -69,11 +69,11 @@ async def leave_out(desk: Desk, given: Any) -> dict[str, Any]:
     """{run, query, kind, layer?, step?, from} → as `Found.answer` says; {error} where there is nothing to leave out."""
     with sentence() as answer:
         given = read_object(given)
-        run = desk._find(given)
+        run = desk.find(given)
         asked, first = _read(run, given), read_index(given.get("from", 0))
         found = _kept(run, asked)
         if found.leaving is None or len(found.changes) <= first:
-            await desk._look(lambda: _work(run, asked, found), _worker)
+            await desk.look(lambda: _work(run, asked, found), _worker)
         answer |= found.answer(first)
     return answer
 

@@ -5,7 +5,7 @@ const FEWEST = 5; // keys below which no number is told
 const BEYOND_CHANCE = 1.96; // standard deviations, of 1/√(n − 1) where two orders have nothing to do with each other
 const HIGH = 0.6, LOW = 0.3; // of a correlation, in words
 const SLIGHT = { share: 0.01, levels: 1 }; // a change that hardly anybody would notice
-const STEPS = { share: TICKS, levels: [1, 5, 20, 80, 255] }; // where the scale of changes is labelled
+const STEPS = { share: TICKS, levels: [0.2, 1, 5, 20, 80] }; // where the scale of changes is labelled
 const NAMED = 13; // pixels that a name on its side needs
 const BAND = 62; // pixels of the names between the two rows of bars
 const SOURCES = [["leaving_source_not", "https://aclanthology.org/N19-1357/"], ["leaving_source_not_not", "https://aclanthology.org/D19-1002/"]];
@@ -177,7 +177,7 @@ class Leaving {
 
   nameOf(i) {
     const { found, view } = this;
-    return found.regions ? placeOn(found.regions, found.parts[i]) : bare(view.keyName(found.parts[i]));
+    return found.regions ? squareOf(found.regions, found.parts[i]) : bare(view.keyName(found.parts[i]));
   }
 
   sayChange(change) { return change === null ? t("leaving_kept") : this.found.unit === "share" ? percent(change) : t("leaving_levels", { n: short(Number(change.toFixed(2))) }); }
@@ -287,7 +287,7 @@ class Leaving {
   drawBars(weights, changes) {
     const { found, lit } = this, { frame, canvas } = this.chart, wide = frame.clientWidth, tall = frame.clientHeight;
     if (wide < 60 || tall < 120) return;
-    const pen = fresh(canvas, wide, tall), count = found.parts.length, left = 44;
+    const pen = fresh(canvas, wide, tall), count = found.parts.length, left = 52;
     const unit = Math.min(64, (wide - left) / count), x0 = left, names = found.parts.map((_, i) => this.nameOf(i));
     pen.font = `13px ${SYSTEM}`;
     const upright = unit >= 15 && names.every((name) => pen.measureText(name).width <= unit - 2), band = upright ? 26 : BAND;
@@ -305,16 +305,18 @@ class Leaving {
         const y = foot + sign * room * Math.sqrt(value / top);
         pen.fillStyle = theme.line;
         pen.fillRect(x0, Math.round(y), unit * count, 1);
-        if (Math.abs(y - last) < 14) continue;
+        if (Math.abs(y - last) < 14 || y < 20 || y > tall - 20) continue;
         last = y;
         pen.fillStyle = theme.soft;
         pen.textAlign = "right";
         pen.textBaseline = "middle";
         pen.fillText(write(value), left - 6, y);
       }
+      pen.font = `600 12px ${SYSTEM}`;
+      pen.fillStyle = colour;
       pen.textAlign = "left";
       pen.textBaseline = sign < 0 ? "top" : "bottom";
-      this.name(pen, t(`leaving_${name}`), sign < 0 ? theme.key : theme.query, x0 + unit * count, sign < 0 ? 3 : tall - 3);
+      pen.fillText(t(`leaving_${name}`), 0, sign < 0 ? 2 : tall - 2);
     }
     const bar = Math.max(1.5, Math.min(unit - 2, 22));
     found.parts.forEach((_, i) => {
@@ -332,19 +334,6 @@ class Leaving {
     for (const { foot, sign } of scales) pen.fillRect(x0, sign < 0 ? foot : foot - 1, unit * count, 1);
     this.nameKeys(pen, names, { x0, unit, middle: (above + below) / 2, band, upright, weights, changes });
     this.chart.keyAt = (x) => { const at = Math.floor((x - x0) / unit); return at >= 0 && at < changes.length ? at : null; };
-  }
-
-  // A word in a colour on the ground's own, at the right end.
-  name(pen, text, colour, right, y) {
-    pen.font = `600 12px ${SYSTEM}`;
-    pen.textAlign = "right";
-    const wide = pen.measureText(text).width;
-    pen.fillStyle = theme.ground;
-    pen.globalAlpha = 0.85;
-    pen.fillRect(right - wide - 6, pen.textBaseline === "top" ? y - 2 : y - 15, wide + 8, 17);
-    pen.globalAlpha = 1;
-    pen.fillStyle = colour;
-    pen.fillText(text, right - 2, y);
   }
 
   // Names stand where they have room, the most telling first; the lit one always.
@@ -391,10 +380,7 @@ class Leaving {
       pen.imageSmoothingEnabled = false;
       if (image) pen.drawImage(image, 0, 0, size, size);
       shade(pen, shares, regions, Math.max(least, ...shares), size);
-      pen.strokeStyle = "rgba(255,255,255,.22)";
-      pen.lineWidth = 1;
-      for (let line = 1; line < regions[0]; line++) { pen.beginPath(); pen.moveTo(0, Math.round((line * size) / regions[0]) + 0.5); pen.lineTo(size, Math.round((line * size) / regions[0]) + 0.5); pen.stroke(); }
-      for (let line = 1; line < regions[1]; line++) { pen.beginPath(); pen.moveTo(Math.round((line * size) / regions[1]) + 0.5, 0); pen.lineTo(Math.round((line * size) / regions[1]) + 0.5, size); pen.stroke(); }
+      this.board(pen, size);
       if (box === this.changeMap.frame) this.crossOut(pen, size);
       this.markQuery(pen, size);
       if (lit !== null) frame(pen, boxOf(found.parts[lit], regions, size), theme.key);
@@ -406,10 +392,30 @@ class Leaving {
     this.weightMap.keyAt = this.changeMap.keyAt = keyAt;
   }
 
+  // The lines between the regions; letters across, numbers down.
+  board(pen, size) {
+    const [rows, columns] = this.found.regions;
+    pen.fillStyle = "rgba(255,255,255,.22)";
+    for (let row = 1; row < rows; row++) pen.fillRect(0, Math.round((row * size) / rows), size, 1);
+    for (let column = 1; column < columns; column++) pen.fillRect(Math.round((column * size) / columns), 0, 1, size);
+    pen.font = `600 12px ${SYSTEM}`;
+    pen.lineWidth = 3;
+    pen.strokeStyle = "rgba(13,15,18,.6)";
+    pen.fillStyle = "#FFFFFF";
+    const write = (text, x, y) => { pen.strokeText(text, x, y); pen.fillText(text, x, y); };
+    pen.textAlign = "right";
+    pen.textBaseline = "top";
+    for (let column = 0; column < columns; column++) write(squareOf(this.found.regions, column)[0], ((column + 1) * size) / columns - 4, 3);
+    pen.textAlign = "left";
+    pen.textBaseline = "bottom";
+    for (let row = 0; row < rows; row++) write(String(row + 1), 4, ((row + 1) * size) / rows - 2);
+  }
+
   // What was not left out: not yet, or as nothing else would be left to look at.
   crossOut(pen, size) {
     const { found } = this, { regions, parts } = found, measured = new Set(parts.filter((_, i) => i < found.changes.length && found.changes[i] !== null));
     pen.strokeStyle = "rgba(255,255,255,.35)";
+    pen.lineWidth = 1;
     for (let place = 0; place < regions[0] * regions[1]; place++) {
       if (measured.has(place)) continue;
       const [x, y, w, tall] = boxOf(place, regions, size);
@@ -522,6 +528,8 @@ function readingOf(rho, n, changes) {
   return rho < 0 ? "negative" : rho >= HIGH ? "high" : "middling";
 }
 
+// As on a chess board, but from the top: A1 is the region in the corner.
+const squareOf = ([, columns], place) => `${String.fromCharCode(65 + (place % columns))}${Math.floor(place / columns) + 1}`;
 const signed = (value) => value.toFixed(2).replace("-", "−");
 const boxOf = (cell, [rows, columns], size) => [((cell % columns) * size) / columns, (Math.floor(cell / columns) * size) / rows, size / columns, size / rows];
 const regionOf = (cell, [tall, wide], [rows, columns]) => Math.floor((Math.floor(cell / wide) * rows) / tall) * columns + Math.floor(((cell % wide) * columns) / wide);
