@@ -77,16 +77,17 @@ def figures(
 
 def _intervals(sides: Sequence[np.ndarray], real: np.ndarray) -> dict[str, list[float] | None]:
     """How far chance moves the ratio of two sides' figures (`chance.interval`), where that takes seconds. sides, real: features."""
-    alike = [made[: min(map(len, sides))] for made in sides]
-    same = [made[: len(real)] for made in alike]
+    count = min(map(len, sides))
+    one, other = (made[:count] for made in sides)
+    same, twin = one[: len(real)], other[: len(real)]
 
     def away(made: np.ndarray) -> Figure:
-        return lambda one, other: frechet(made.repeat(one, axis=0), real.repeat(other, axis=0))
+        return lambda drawn, others: frechet(made.repeat(drawn, axis=0), real.repeat(others, axis=0))
 
     return {
-        "frechet": interval(*map(away, alike), [len(alike[0]), len(real)], draws=DRAWS),
-        "precision": interval(*(mean_of(among(made, real)) for made in same), [len(same[0])]),
-        "recall": interval(*(mean_of(among(real, made)) for made in same), [len(real)]),
+        "frechet": interval(away(one), away(other), [count, len(real)], draws=DRAWS),
+        "precision": interval(mean_of(among(same, real)), mean_of(among(twin, real)), [len(same)]),
+        "recall": interval(mean_of(among(real, same)), mean_of(among(real, twin)), [len(real)]),
     }
 
 

@@ -52,7 +52,7 @@ def item_edits(written: Sequence[Sequence[str]], references: Sequence[Sequence[S
 
 def bleu_counts(written: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
     """(N, 10): of each text its length, that of its nearest reference, the n-grams of 1 to 4 words that match, and all of them."""
-    from sacrebleu.metrics import BLEU  # only who evaluates needs it
+    from sacrebleu.metrics.bleu import BLEU  # only who evaluates needs it
 
     judge = BLEU(effective_order=True)
     scores = [judge.sentence_score(one, [*known]) for one, known in zip(written, references, strict=True)]
@@ -61,7 +61,7 @@ def bleu_counts(written: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 def bleu_of(counts: np.ndarray) -> float:
     """BLEU of a corpus, 0 to 100, of the sums of its `bleu_counts`, (10,): sacreBLEU with its defaults (Post 2018)."""
-    from sacrebleu.metrics import BLEU
+    from sacrebleu.metrics.bleu import BLEU
 
     length, nearest, *grams = map(int, counts)
     return float(BLEU.compute_bleu(grams[:4], grams[4:], length, nearest, smooth_method="exp").score)

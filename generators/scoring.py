@@ -83,14 +83,14 @@ class Scorer:
         if some := quatrains(data, limit):
             found[QUATRAINS] = self.compared(lambda predict: self.verse_bits(predict, some), some)
         count = min(WRITTEN, limit or WRITTEN)
-        right = [mean_of(self._well_formed(count, each)) if self.run.has(each) else None for each in (True, False)]
-        return found | {"well_formed": chance.row(*right, "share", "higher", [count])}
+        right, other = (mean_of(self._well_formed(count, each)) if self.run.has(each) else None for each in (True, False))
+        return found | {"well_formed": chance.row(right, other, "share", "higher", [count])}
 
     def compared(self, measure: Callable[[Predict], np.ndarray], texts: Sequence[Document]) -> dict[str, Any]:
         """Bits for a character of the texts, with and without attention. measure: → the bits of each text, (N,)."""
         characters = np.array([len(text.text) for text in texts])
-        sides = [quotient(measure(self.predict(each)), characters) if self.run.has(each) else None for each in (True, False)]
-        return chance.row(*sides, "bits", "lower", [len(texts)])
+        one, other = (quotient(measure(self.predict(each)), characters) if self.run.has(each) else None for each in (True, False))
+        return chance.row(one, other, "bits", "lower", [len(texts)])
 
     def prose_bits(self, predict: Predict, texts: Sequence[Document]) -> np.ndarray:
         """Bits of each text, (N,)."""

@@ -402,10 +402,10 @@ def evaluate(variant: str | None, *, data: Path, limit: int | None = None) -> di
     faces = read_avatars(data, STYLES[known.like or known.name]).images[:limit]
     folder = folders("autoencoder")[known.name]
     units = {"psnr": "dB", "ssim": "structural similarity, 1 is the same", **{f"hole_psnr_{each}": "dB" for each in SHARES}}
-    sides = [figures(read_network(folder), faces), {}]
+    one, other = figures(read_network(folder), faces), {}
     if (folder / "without.safetensors").is_file():
-        sides[1] = figures(read_network(folder, attention=False), faces)
-    return {name: chance.row(*(side.get(name) for side in sides), unit, "higher", [len(faces)]) for name, unit in units.items()}
+        other = figures(read_network(folder, attention=False), faces)
+    return {name: chance.row(one.get(name), other.get(name), unit, "higher", [len(faces)]) for name, unit in units.items()}
 
 
 def figures(network: Autoencoder, faces: np.ndarray) -> dict[str, Figure]:

@@ -179,8 +179,9 @@ def judged(
 def metric(found: Mapping[str, Mapping[str, Figure]], name: str, scenes: int, pairs: int) -> dict[str, Any]:
     """A figure of both sides, as a card has it. scenes: how many there are; pairs: those of them that say a place."""
     rows, draws = ([scenes, scenes], DRAWS) if name == "frechet" else ([scenes], chance.DRAWS)
-    sides = [found.get(side, {}).get(name) for side in SIDES]
-    return chance.row(*sides, **_about(name), rows=rows, draws=draws, n=pairs if name == "place" else scenes)
+    one, other = (found.get(side, {}).get(name) for side in SIDES)
+    about = pairs if name == "place" else scenes
+    return chance.row(one, other, unit_of(name), better_of(name), rows, draws, about)
 
 
 def _away(painted: np.ndarray, real: np.ndarray) -> Figure:
