@@ -118,7 +118,7 @@ CARD = Card(
         ({"en": "Convolutions", "zh": "卷积"}, False),
         ({"en": "Picture", "zh": "图片"}, False),
     ),
-    twin=False,
+    twin=True,
     network={"en": "Diffusion", "zh": "扩散"},
     headline=("all", "pointing"),
 )
