@@ -1,7 +1,7 @@
 /* The address: all that repeats what is on the screen, but a picture of the visitor's own. */
 
-const OURS = ["lang", "generator", "variant", "prompt", "seed", "settings", "edits", "forced", "without", "example", "source", "hidden", "code", "picture"];
-const ASKS = ["prompt", "seed", "settings", "edits", "forced", "without", "source", "hidden", "code"]; // any of them asks for a run
+const OURS = ["lang", "generator", "variant", "prompt", "seed", "settings", "edits", "forced", "without", "example", "source", "hidden", "code", "picture", "compare"];
+const ASKS = ["prompt", "seed", "settings", "edits", "forced", "without", "source", "hidden", "code", "compare"]; // any of them asks for a run
 const LONGEST_PROMPT = 4000; // characters that an address carries, from the end as generators read them
 const LONGEST_LIST = 400; // chosen tokens that it carries
 const LONGEST_EDITS = 8000; // characters of the edits that it carries
@@ -25,6 +25,8 @@ function query() {
   else if (asked.picture) params.set("picture", "own");
   if (asked.hidden?.length) params.set("hidden", spans(asked.hidden));
   if (Object.keys(asked.code ?? {}).length) params.set("code", JSON.stringify(asked.code));
+  const compare = JSON.stringify(state.beside);
+  if (state.beside && compare.length <= LONGEST_EDITS) params.set("compare", compare);
   return params;
 }
 
@@ -121,6 +123,7 @@ function restore() {
     source: read("source", null, named),
     hidden: hidden ?? [],
     code: read("code", {}, named),
+    compare: read("compare", null, readBeside),
   };
   broken ||= given.forced.length !== forced.length || !hidden;
   select(found ?? choices[0]);

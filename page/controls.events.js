@@ -16,7 +16,8 @@ const actions = {
     fresh();
   },
   phrases: () => sheet(!element.classList.contains("sheeted")),
-  compare: () => window.attentionLab?.compare?.(),
+  compare: toggleKinds,
+  apart: endComparison,
   unhint: () => { told = {}; hint(null); },
   picture: () => maker(find(".maker").hidden),
   unpicture,
@@ -37,10 +38,11 @@ const actions = {
 element.addEventListener("click", (event) => {
   const pressed = event.target.closest("button");
   if (!pressed) return;
-  actions[pressed.dataset.do]?.();
+  actions[pressed.dataset.do]?.(pressed);
   if (pressed.dataset.language) speak(pressed.dataset.language);
   if (pressed.dataset.without !== undefined && Boolean(pressed.dataset.without) !== state.without) {
     state.without = !state.without;
+    if (state.beside && "without" in state.beside) state.beside = { ...state.beside, without: !state.without };
     drawTwin();
     fresh();
   }

@@ -1,4 +1,4 @@
-/* The controls: they hold the request and send "run", "show", "stop" and "forget". The parts after this one (controls.*.js) are of the
+/* The controls: they hold the request and send "run", "pair", "show", "stop" and "forget". The parts after this one (controls.*.js) are of the
    same script. Given by gradio: element, props {given, value}, trigger, watch, server. */
 
 const PATIENCE = 2000; // ms after which a stopped run counts as over
@@ -12,8 +12,10 @@ const text = (name) => strings[lab.language][name];
 const said = (words) => words[lab.language] ?? words.en ?? "";
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
-const state = { choice: choices[0], seed: "", settings: {}, edits: [], forced: [], without: false, example: "", picture: null, hidden: [], code: {} };
+const state = { choice: choices[0], seed: "", settings: {}, edits: [], forced: [], without: false, example: "", picture: null, hidden: [], code: {}, beside: null };
 let running = false;
+let newest = 0; // turn of the newest wish of the whole page that was told of
+let since = 0; // what that was when ours began
 let asking = null; // what a run of ours asks for, until a status of it has come
 let shown = {}; // what the last status said
 let hinted = null; // what the line under the controls says: () => string
@@ -48,6 +50,7 @@ function fill(given) {
   state.without = given.without ?? given.attention === false;
   state.hidden = given.hidden ?? [];
   state.code = { ...given.code };
+  state.beside = readBeside(given.compare);
   if (given.source) state.picture = { source: given.source };
   else if (!needsPicture()) state.picture = null;
   find(".prompt").value = seeded() ? prompt || state.seed : prompt;
@@ -68,20 +71,22 @@ function show(example) {
 }
 
 function begin(event, asked) {
-  running = event === "run";
-  asking = asked;
+  running = event !== "show";
+  since = newest;
+  asking = event === "pair" ? asked.a : asked;
+  if (event === "pair") besideAsked = busy.a = busy.b = true;
+  trigger(event, asked);
   landed();
-  address();
   drawGo();
   drawShelf();
-  trigger(event, asked);
+  setTimeout(address); // takes as long as all of these, and nobody waits for it
 }
 
 function stop() {
   trigger("stop");
-  const stopped = shown.turn;
+  const stopped = newest;
   setTimeout(() => {
-    if (shown.turn !== stopped) return;
+    if (newest !== stopped) return;
     running = false;
     drawGo();
   }, PATIENCE);
@@ -97,14 +102,22 @@ function fresh() {
 const named = (seed) => Boolean(seed) && !/^\d+$/.test(seed);
 
 function status(given) {
-  if (!given || given.turn < shown.turn) return; // what was replaced may still have a last word
+  if (given?.pair) return pairStatus(given);
+  if (!given || given.turn < newest) return; // what was replaced may still have a last word
+  if (!asking && given.turn > newest) state.beside = null; // the view asked for a run alone
+  newest = given.turn;
+  hear(given);
+}
+
+/* What is told of the run, or of the first of two. */
+function hear(given) {
   const another = given.run && given.run !== shown.run;
   shown = given;
   const news = { place: given.place, unknown: given.unknown };
   if (another && !asking) { // the view asked: another token, another seed, another attention
     state.example = "";
     landed();
-    fill(given.request);
+    fill({ ...given.request, compare: state.beside });
     recognised(given.request.picture);
     drawPicture();
     address();
@@ -114,8 +127,10 @@ function status(given) {
     drawSettings();
     if (!state.example) address();
   }
-  if (asking) seen(given.request?.picture);
-  asking = null;
+  if (asking && newest > since) {
+    seen(given.request?.picture);
+    asking = null;
+  }
   if (!same(news, told)) { told = news; hint(hinted); }
   if (given.error) look();
   running = given.running && !state.example;
@@ -131,8 +146,8 @@ function hint(sentence) {
   const telling = tell();
   const taken = telling || Boolean(sentence);
   find(".hint").textContent = sentence && !telling ? sentence() : "";
-  find(".examples").hidden = taken || !state.choice.examples.length;
-  find(".tries").hidden = taken || !state.choice.tries.length;
+  find(".examples").hidden = taken || Boolean(state.beside) || !state.choice.examples.length;
+  find(".tries").hidden = taken || Boolean(state.beside) || !state.choice.tries.length;
   find(".unhint").hidden = !taken;
 }
 
@@ -143,7 +158,7 @@ function spoken({ settings }) {
 }
 
 function select(choice) {
-  Object.assign(state, { choice, settings: spoken(choice), edits: [], forced: [], without: false, example: "", seed: "", picture: null, hidden: [], code: {} });
+  Object.assign(state, { choice, settings: spoken(choice), edits: [], forced: [], without: false, example: "", seed: "", picture: null, hidden: [], code: {}, beside: null });
   find(".prompt").value = "";
   Object.assign(writing, { before: [], last: "" });
   told = {};
@@ -185,6 +200,7 @@ function draw() {
   drawShelf();
   drawGo();
   drawRate();
+  drawBeside();
   hint(hinted);
 }
 
@@ -231,8 +247,7 @@ function piece(className, textContent) {
 /* Twins of generators that make faces of seeds are compared by whole sheets: one seed is another face to each. */
 function drawTwin() {
   const { twin, gallery } = state.choice;
-  find(".compare").hidden = !twin || !gallery || state.without;
-  find(".twin").hidden = !twin || !find(".compare").hidden;
+  find(".twin").hidden = !twin || (gallery && !state.without);
   for (const each of findAll("[data-without]")) {
     const on = Boolean(each.dataset.without) === state.without;
     each.setAttribute("aria-checked", String(on));

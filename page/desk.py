@@ -31,6 +31,7 @@ from page.runs import UNEXPECTED, Run, Runs
 
 SESSIONS = 4096  # panes of visitors whose last run is remembered
 WAIT = 0.15  # seconds after which a run that has not begun says that it will
+LAST_WORD = 0.1  # seconds after the last steps at which the stream ends
 LONGEST_GOODBYE = 0.5  # seconds that a stopped run may take to say how it ended
 LOOKERS = 2  # threads for what a visitor asks about a run
 LIVE_WAITING = 8  # pictures for sliders that may wait for their thread; who comes then is told that it is busy
@@ -349,7 +350,9 @@ class Desk:
                     sent = count
                     if done:
                         break
-            if sent:  # Gradio sends the last message twice: let it be a small one
+            if sent:  # Gradio sends the last message twice: let it be a small one, once what it follows is on the screen
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(enough.wait(), LAST_WORD)
                 last = wire.message(run.trace, run.id, sent, 0, done=True, error=run.error)
                 yield last | {"turn": turn}, status(run, True) | {"turn": turn}
         finally:
@@ -411,13 +414,14 @@ class Desk:
         forms = _forms(run.trace)
         at = (len(run.trace.steps) - 1 if step is None else step) if forms else None
         for each in run.trace.steps:
-            if each.details and each.details[0].query_index == query and at in (None, each.index) and not (whole and each.details[0].key is None):
-                return each.details
+            found = each.details
+            if found and found[0].query_index == query and at in (None, each.index) and not (whole and found[0].key is None):
+                return found
         if at is not None:
-            found = (await self._again(run, at, query)).details
-            if not found:
+            again = (await self._again(run, at, query)).details
+            if not again:
                 raise BadInput("This run has no such position.", "这次运行没有这个位置。")
-            return found
+            return again
         repeat = replace(run.request, forced=run.trace.forced)
         told: tuple[Detail, ...] = await self.look(lambda: generators.load(run.generator, repeat.variant).replay(repeat, query))
         return told

@@ -26,9 +26,9 @@ async def reach(desk: Desk, given: Any) -> dict[str, Any]:
     """part: "self" if none is named. shares: of each cell, exactly 0 where it does not count; box: [height, width] of those that do."""
     with sentence() as answer:
         given = read_object(given)
-        run, query, part = desk._find(given), read_index(given.get("query")), read_part(given.get("part", "self"))
+        run, query, part = desk.find(given), read_index(given.get("query")), read_part(given.get("part", "self"))
         request = replace(run.request, attention=False)
-        found: Reach = await desk._look(lambda: generators.load(run.generator, request.variant).reach(request, query, part))
+        found: Reach = await desk.look(lambda: generators.load(run.generator, request.variant).reach(request, query, part))
         answer |= {"part": part, "query": query, **found.grid.to_dict(), "cells": found.cells, "box": list(found.box)}
         answer["shares"] = [float(f"{share:.{DIGITS}g}") for share in found.shares.tolist()]
     return answer

@@ -18,9 +18,10 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
 STAGES = ("takers", "text", "pane", "brush", "grid", "gallery", "regions", "moments", "words", "painting", "telling")
-PANELS = ("panels", "heads", "components", "change", "curves", "figures", "memory")
-PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view", "panes")  # joined in this order
-STYLES = ("view", "panes")
+PANELS = ("panels", "heads", "components", "change", "leaving", "curves", "figures", "cards", "memory")
+PAIR = ("linking", "differences", "panes")
+PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view", *PAIR)  # joined in this order
+STYLES = ("view", "leaving", "panes")
 LANGUAGES = ("en", "zh")
 EVENTS = ("pick", "edit", "rub", "face", "state")
 

@@ -101,7 +101,7 @@ const arriving = {
 
   enter(run) {
     this.run = run;
-    this.map = this.pending = null;
+    this.map = this.pending = this.echo = this.echoed = null;
     this.learned(false);
     if (this.keepPins) this.wanted.pin = this.state.pins; // the same place, to compare
     this.keepPins = run.isPicture && this.keepPins;
@@ -187,8 +187,9 @@ const arriving = {
     this.drawHeads();
     this.curves.follow();
     this.showNotes(run);
+    panes.changed();
     if (run.stage === "text" && this.state.follow && this.state.pins.length) this.text.reveal(run.done || again ? run.wordOf(this.state.pins[0]) : run.tokens.length - 1);
-    this.render();
+    if (run.stage !== "grid") this.render(); // its pictures are on their way
   },
 
   chooseMap(run) {
@@ -231,6 +232,7 @@ const arriving = {
     if (run.stage === "grid") this.refresh(); else this.render();
     this.speak();
     this.askRow();
+    panes.changed();
     if (run.stage === "grid" && !run.source) this.askFilm(run);
     this.askMaps();
     this.fit();

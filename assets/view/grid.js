@@ -237,7 +237,7 @@ class GridStage {
 
 // The pictures of a stage as large as lets all of the view be seen at once. around: pixels of the stage's height that are not theirs.
 function fitPictures(view, element, run, around) {
-  const open = !view.change.element.hidden || !view.more.hidden;
+  const open = view.folds.some((each) => !each.hidden);
   if (stillFits(view, run, open)) return;
   view.root.classList.remove("av-tight");
   if (!run || view.narrow || view.main.hidden || document.body.classList.contains("presenting")) { element.style.removeProperty("--most"); return; }
@@ -260,7 +260,7 @@ function stillFits(view, run, open) {
 
 // Pixels that the stage may be tall, as all else stands now.
 function roomOf(view) {
-  const open = [view.change.element, view.more].reduce((sum, each) => sum + (each.hidden ? 0 : each.offsetHeight + 8), 0);
+  const open = view.folds.reduce((sum, each) => sum + (each.hidden ? 0 : each.offsetHeight + 8), 0);
   const above = view.root.getBoundingClientRect().top + window.scrollY;
   return window.innerHeight - above - (view.root.offsetHeight - open - view.stage.offsetHeight) - ROOM;
 }

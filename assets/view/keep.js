@@ -190,6 +190,7 @@ const keeping = {
   // ---- address, export ----
 
   mirror() {
+    if (this.pane !== "a") return; // the address has room for one
     const here = new URL(window.location.href);
     const { pins, head } = this.state;
     if (pins.length && pins.length <= 16) here.searchParams.set("pin", pins.join(",")); else here.searchParams.delete("pin");

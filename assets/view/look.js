@@ -12,28 +12,34 @@ const looking = {
     const over = word === null || (this.among(row) && !alt && !this.state.reverse) ? null : { word, row };
     if (this.state.over?.word === over?.word && this.state.alt === alt) return;
     Object.assign(this.state, { over, alt: over ? alt : false });
-    this.refresh();
+    this.pointed();
   },
 
   hoverRow(row) {
     const over = row === null ? null : { row, word: this.run.wordOf(row) };
     if (this.state.over?.row === over?.row) return;
     this.state.over = over;
-    this.refresh();
+    this.pointed();
   },
 
   hoverCell(cell, key = false) {
     const over = cell === null || (!key && this.among(cell)) ? null : { row: cell, cell, key };
     if (this.state.over?.cell === over?.cell && this.state.over?.key === over?.key) return;
     this.state.over = over;
-    this.refresh();
+    this.pointed();
   },
 
   // Over a word of a prompt that a picture is made from.
   hoverKey(word) {
     if (word === null ? !this.state.over : this.state.over?.key === word && this.state.over.named) return;
     this.state.over = word === null ? null : { key: word, named: true };
+    this.pointed();
+  },
+
+  // What the pointer is over has changed.
+  pointed() {
     this.refresh();
+    this.link?.hovered(this);
   },
 
   // The word whose map lies over the picture that forms; once more, and it is none.
@@ -44,6 +50,7 @@ const looking = {
     }
     this.chooseKey(word);
     if (this.state.key === null) this.state.over = null;
+    this.link?.chosen(this);
     this.drawHeads();
     this.writeAddress();
     this.speak();
@@ -61,6 +68,7 @@ const looking = {
   setMoment(moment, settle = true) {
     this.state.moment = moment === this.run.steps.length - 1 && this.run.done ? "last" : moment;
     this.refresh();
+    this.link?.moved(this);
     if (settle) { this.drawHeads(); this.settled(); this.askMaps(); }
   },
 
@@ -82,6 +90,7 @@ const looking = {
     if (!this.map || key < 0) return;
     Object.assign(this.state, { key, reverse: true, follow: false, over: null, painted: null });
     this.refresh();
+    this.link?.pinned(this);
     this.settled();
   },
 
@@ -92,6 +101,7 @@ const looking = {
     this.settled();
     this.showPinned();
     this.keepPins = this.run.isPicture;
+    this.link?.pinned(this);
   },
 
   showPinned() {
@@ -99,7 +109,7 @@ const looking = {
   },
 
   settled() {
-    this.speak();
+    if (!this.link?.told) this.speak(); // one of two speaks
     this.writeAddress();
     this.askRow();
     this.report("state", { pin: this.state.pins, layer: this.map?.id ?? null, head: this.state.head });
@@ -231,7 +241,7 @@ const looking = {
     const rows = over && asks && !over.key && !(reverse && grid) ? [Math.min(over.row, map.queries - 1)] : state.pins;
     const exact = rows.length === 1 ? this.detailOf(rows[0]) : null;
     const row = exact ? Object.assign(Float32Array.from(mixHeads(exact.weights, state.head), (weight) => weight || 0), { rest: 0 }) : this.mean(rows);
-    const look = { rows, row, reverse, over: asks || reverse ? over : null, key: grid ? null : state.key, keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
+    const look = { rows, row, reverse, over: asks || reverse ? over : null, key: grid ? null : (state.lit ?? state.key), keyGrid: grid ? map.keyAxis.grid : null, used: rows.some((each) => map.used(state.head, each)), stood: null, arcs: [], boxed: [] };
     look.listed = topShares(row, LISTED).filter((key) => !(state.aside && key === 0));
     look.best = look.listed.filter((key) => key !== OTHERS);
     if (reverse) this.seeReverse(look, grid); else this.seeForward(look, grid);

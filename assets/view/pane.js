@@ -98,6 +98,7 @@ class Pane {
     if (stage.sourced && this.of !== "out") this.hatch(pen, size);
     if (stage.sourced && this.of === "out") this.outline(pen, size);
     if (mapped) this.marks(pen, look, size);
+    else this.echo(pen, size);
     if (brushing) this.aim(pen, size);
     else if (this.cursor !== null && this.grid && this.frame.matches(":focus-visible")) frame(pen, this.box(this.cursor, size), theme.ink);
   }
@@ -118,10 +119,18 @@ class Pane {
     }
     if (look.reverse) return;
     if (this.keys && this.of !== "difference" && this.view.state.key !== null) frame(pen, this.box(this.view.state.key, size, this.stage.map.keyAxis.grid), theme.key);
+    const lit = this.keys && this.of !== "difference" && this.view.leaving.boxOn(size);
+    if (lit) frame(pen, lit, theme.key);
     if (this.keys && !this.queries && look.boxed.length === 1) {
       const [x, y, w, tall] = this.box(look.boxed[0], size, axis);
       cross(pen, [x + w / 2, y + tall / 2, 0, 0], colour, true);
     }
+  }
+
+  // What is looked at beside this picture: the same place, where this one has no map of its own.
+  echo(pen, size) {
+    const { cells: found, grid } = this.view.echoed ?? this.view.echo ?? {};
+    if (found?.length) cross(pen, this.box(found[0], size, grid), theme.query, found.length === 1);
   }
 
   // What is rubbed out: paper with thin lines.

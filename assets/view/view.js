@@ -3,9 +3,9 @@
 const NARROW = 712, WIDE = 1133; // pixels of its width: as on a phone, as on a desk
 
 class View {
-  // seat: where it stands, and what it is as wide as.
-  constructor(seat) {
-    this.seat = seat;
+  // seat: where it stands, and what it is as wide as. pane: "a", or "b" where another stands before it.
+  constructor(seat, pane = "a") {
+    Object.assign(this, { seat, pane, link: null, echo: null, echoed: null }); // echoes: cells of the other that are pinned, pointed at
     this.root = h("div");
     seat.append(this.root);
     this.width = seat.clientWidth || window.innerWidth;
@@ -40,11 +40,13 @@ class View {
     this.components = new Components(this);
     this.legend = new Legend();
     this.change = new ChangePanel(this);
+    this.leaving = new Leaving(this);
     this.candidates = new BarList("candidates", (row) => this.report("pick", { run: this.run.id, step: row.step, id: row.id }));
     this.keys = new BarList("keys", (row) => this.chooseKey(row.key));
     this.beams = new BarList("beams", () => {});
     this.curves = new Curves();
     this.figures = new Figures();
+    this.card = new RunCard();
     this.gallery = new Gallery(this);
     this.branches = h("div", { className: "av-branches", role: "group" });
     said(this.branches, "branches", {}, "aria-label");
@@ -64,8 +66,8 @@ class View {
     this.band = h("div", { className: "av-band" }, h("div", { className: "av-band-side" }, this.heads.element, this.curves.element), this.components.element, this.curves.claim);
     this.second = h("div", { className: "av-line av-second" }, this.anatomy, this.legend.element);
     this.main = h("div", { className: "av-main" }, this.branches, this.stage,
-      h("div", { className: "av-line" }, this.sentence, this.switches), this.telling.truth.element, h("div", { className: "av-small" }, this.figures.element, this.notes, this.hint),
-      this.second, this.band, this.tools, this.change.element, this.more);
+      h("div", { className: "av-line" }, this.sentence, this.switches), this.card.element, this.telling.truth.element, h("div", { className: "av-small" }, this.figures.element, this.notes, this.hint),
+      this.second, this.band, this.tools, ...this.folds);
     this.root.classList.add("attention-view");
     this.root.setAttribute("lang", lang());
     this.root.replaceChildren(this.banner, this.empty, this.main, this.gallery.element, this.spoken);
@@ -114,8 +116,11 @@ class View {
     this.flips = [flip("relative", "relative"), flip("aside", "aside"), flip("smooth", "smooth"), flip("whole", "whole")];
     this.more = h("div", { className: "av-panel av-more", hidden: true }, h("div", { className: "av-flips" }, ...this.flips, this.asideNote), this.table);
     this.changeButton = panel("change", this.change.element);
-    this.tools = h("div", { className: "av-tools" }, this.changeButton, this.change.chips, h("span", { className: "av-gap" }), panel("more", this.more), this.png, this.svg, this.present);
+    this.tools = h("div", { className: "av-tools" }, this.changeButton, this.leaving.button, this.change.chips, h("span", { className: "av-gap" }), panel("more", this.more), this.png, this.svg, this.present);
   }
+
+  // What stands folded up below, and may be open.
+  get folds() { return [this.change.element, this.leaving.element, this.more]; }
 
   // Whether it is as on a phone; whether there is room to spare. As the style has it.
   get narrow() { return this.width <= NARROW; }
@@ -166,7 +171,7 @@ class View {
   }
 
   // What the visitor does here, for the server.
-  report(event, given) { trigger(event, given); }
+  report(event, given) { trigger(event, this.link ? { ...given, pane: this.pane } : given); }
 
   // ---- painting ----
 
@@ -200,6 +205,7 @@ class View {
     this.say(look);
     this.showStep(look);
     this.change.update();
+    this.leaving.update();
     this.times.push(performance.now() - began);
     if (this.times.length > 500) this.times.shift();
   }
@@ -299,12 +305,12 @@ function readAddress() {
 
 // Not more often than every `wait` ms, and never before what is on its way to the screen.
 function throttle(wait, action) {
-  let last = 0, timer = 0;
+  let last = 0, coming = false;
+  const act = () => { coming = false; last = performance.now(); action(); };
   return () => {
-    if (timer) return;
-    timer = requestAnimationFrame(() => {
-      timer = setTimeout(() => { timer = 0; last = performance.now(); action(); }, Math.max(0, last + wait - performance.now()));
-    });
+    if (coming) return;
+    coming = true;
+    setTimeout(() => idle(act), Math.max(0, last + wait - performance.now()));
   };
 }
 

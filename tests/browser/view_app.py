@@ -1,4 +1,5 @@
-"""The attention view alone, with runs that no model made: `?trace=words&how=stream`. What the view tells the server is shown."""
+"""The attention view alone, with runs that no model made: `?trace=words&how=stream`, or two of them beside each other:
+`?pair=words,twin`. What the view tells the server is shown."""
 
 from __future__ import annotations
 
@@ -66,6 +67,13 @@ PAINTS = {
 }
 TELLS = {"accepts": ["picture"], "pin": {"kind": "cross", "layer": 0, "head": None, "query": 0}, "truth": wire.truth({"truth": TOLD})}
 
+COST = {"multiply_adds": 1_530_000, "milliseconds": 1.24, "per": "token"}
+BITS = {"name": "bits_per_char", "unit": "", "better": "lower", "n": 5000}
+CARDS = {
+    "words": {"parameters": 1_486_080, "minutes": 43, "cost": COST, "figures": [BITS | {"value": 2.031}]},
+    "twin": {"parameters": 1_487_104, "minutes": 130, "cost": COST, "figures": [BITS | {"value": 2.094}]},
+}
+
 HEADINGS: dict[str, dict[str, Any]] = {
     name: {
         "title": {"en": "Writer", "zh": "写手"},
@@ -78,6 +86,7 @@ HEADINGS: dict[str, dict[str, Any]] = {
         **({"mixer": PAINTS, "teller": TELLS}.get(trace.generator, {})),
         **({"curves": CURVES} if trace.generator == "translator" else {}),
         **({"heads": HEADS} if name == "layers" else {}),
+        **({"card": CARDS[name]} if name in CARDS else {}),
     }
     for name, trace in TRACES.items()
 }
@@ -165,6 +174,21 @@ def opened(request: gr.Request) -> Iterator[dict[str, Any]]:
         yield {"run": name, "steps": [], "error": {"en": "That went wrong.", "zh": "出错了。"}}
 
 
+def beside(request: gr.Request) -> Iterator[dict[str, Any]]:
+    """Messages of two runs that the address names, a step of each at a time; then another pair or run (`then`)."""
+    names = request.query_params["pair"].split(",")
+    for first in range(max(len(TRACES[name].steps) for name in names)):
+        sides = zip(("a", "b"), names, strict=True)
+        yield {"pair": {pane: part(name, first, 1) for pane, name in sides if first < len(TRACES[name].steps)}, "turn": 1}
+    if "then" in request.query_params:
+        yield part(request.query_params["then"], 0, 10**6) | {"turn": 2}
+
+
+def shown(request: gr.Request) -> Iterator[dict[str, Any]]:
+    """What the address asks for."""
+    return beside(request) if "pair" in request.query_params else opened(request)
+
+
 def heard(event: gr.EventData) -> dict[str, Any]:
     return dict(event._data)
 
@@ -173,7 +197,7 @@ with gr.Blocks(fill_width=True) as demo:
     view = AttentionView(fetch=fetch, row=row, maps=maps, learning=learning, film=film, gallery=gallery)
     told = gr.JSON(elem_id="told")
     other = gr.Button("branch", elem_id="branch")
-    demo.load(opened, None, view, show_progress="hidden")
+    demo.load(shown, None, view, show_progress="hidden")
     other.click(lambda: part("branch", 0, 99), None, view, show_progress="hidden")
     view.rub(rubbed, None, view, show_progress="hidden", trigger_mode="multiple")
     for listen in (view.pick, view.edit, view.face, view.rub):
