@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from generators import chance, tokens
+from generators import chance, recalling, tokens
 from generators.base import Request
 from generators.chance import mean_of, quotient
 from generators.corpus import POEMS, Row, nats, nats_each, prose_rows, verse_row
@@ -73,11 +73,14 @@ class Scorer:
 
         bits_per_char: −Σ log₂ p over the tokens of the raw texts and their ends, by their Unicode characters, line breaks in. Tales
         are read in windows of 256 tokens that do not overlap, poems one by one, without titles, their form charged with 2 bits.
-        well_formed: of 200 poems written from nothing.
+        well_formed: of 200 poems written from nothing. copied_name_…: see generators.recalling.
         """
         if not self.run.verse:
             tales = read_tales(data)[:limit]
-            return {"bits_per_char": self.compared(lambda predict: self.prose_bits(predict, tales), tales)}
+            sides = [side for side in (True, False) if self.run.has(side)]
+            rounds = min(recalling.ROUNDS, limit or recalling.ROUNDS)
+            found = {"bits_per_char": self.compared(lambda predict: self.prose_bits(predict, tales), tales)}
+            return found | recalling.evaluate(self.predict, sides, self.run.vocabulary, tales, rounds)
         poems = [poem for name in POEMS for poem in read_poems(data, name)[:limit]]
         found = {"bits_per_char": self.compared(lambda predict: self.verse_bits(predict, poems), poems)}
         if some := quatrains(data, limit):
