@@ -18,10 +18,10 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
 STAGES = ("takers", "text", "pane", "brush", "grid", "gallery", "regions", "moments", "words", "painting", "telling")
-PANELS = ("panels", "heads", "components", "change", "leaving", "curves", "figures", "cards", "memory")
+PANELS = ("panels", "heads", "components", "change", "leaving", "worksheet", "inside", "curves", "figures", "cards", "memory")
 PAIR = ("linking", "differences", "panes")
 PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view", *PAIR)  # joined in this order
-STYLES = ("view", "leaving", "panes")
+STYLES = ("view", "leaving", "inside", "panes")
 LANGUAGES = ("en", "zh")
 EVENTS = ("pick", "edit", "rub", "face", "state")
 

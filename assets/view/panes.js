@@ -212,6 +212,7 @@ class Panes {
     if (event.key === "[") view.turn(-1);
     else if (event.key === "]") view.turn(1);
     else if (event.key === "p" || event.key === "P") this.present();
+    else if (event.key === "i" || event.key === "I") view.run && view.inside.toggle();
     else if (event.key === "t" || event.key === "T") view.run && view.leaving.toggle();
     else if (event.key === "h" || event.key === "H") view.run && view.stepHead(event.shiftKey ? -1 : 1);
     else if (event.key === "l" || event.key === "L") view.run && view.stepLayer(event.shiftKey ? -1 : 1);

@@ -41,6 +41,7 @@ class View {
     this.legend = new Legend();
     this.change = new ChangePanel(this);
     this.leaving = new Leaving(this);
+    this.inside = new Inside(this);
     this.candidates = new BarList("candidates", (row) => this.report("pick", { run: this.run.id, step: row.step, id: row.id }));
     this.keys = new BarList("keys", (row) => this.chooseKey(row.key));
     this.beams = new BarList("beams", () => {});
@@ -116,11 +117,11 @@ class View {
     this.flips = [flip("relative", "relative"), flip("aside", "aside"), flip("smooth", "smooth"), flip("whole", "whole")];
     this.more = h("div", { className: "av-panel av-more", hidden: true }, h("div", { className: "av-flips" }, ...this.flips, this.asideNote), this.table);
     this.changeButton = panel("change", this.change.element);
-    this.tools = h("div", { className: "av-tools" }, this.changeButton, this.leaving.button, this.change.chips, h("span", { className: "av-gap" }), panel("more", this.more), this.png, this.svg, this.present);
+    this.tools = h("div", { className: "av-tools" }, this.changeButton, this.inside.button, this.leaving.button, this.change.chips, h("span", { className: "av-gap" }), panel("more", this.more), this.png, this.svg, this.present);
   }
 
   // What stands folded up below, and may be open.
-  get folds() { return [this.change.element, this.leaving.element, this.more]; }
+  get folds() { return [this.change.element, this.inside.element, this.leaving.element, this.more]; }
 
   // Whether it is as on a phone; whether there is room to spare. As the style has it.
   get narrow() { return this.width <= NARROW; }
@@ -205,6 +206,7 @@ class View {
     this.say(look);
     this.showStep(look);
     this.change.update();
+    this.inside.update();
     this.leaving.update();
     this.times.push(performance.now() - began);
     if (this.times.length > 500) this.times.shift();
