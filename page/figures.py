@@ -54,6 +54,9 @@ NAMES: Mapping[str, Words] = {
     "iou": {"en": "Overlap of a map and its word’s thing", "zh": "图与所指之物的重合度"},
     "pointing_mean": {"en": "The same pointing, mean of all maps", "zh": "同上，所有图取平均"},
     "iou_mean": {"en": "The same overlap, mean of all maps", "zh": "同上的重合度，所有图取平均"},
+    "copied_name_16": {"en": "A name asked for again after 16 words", "zh": "隔 16 个词后仍记得的名字"},
+    "copied_name_64": {"en": "A name asked for again after 64 words", "zh": "隔 64 个词后仍记得的名字"},
+    "copied_name_256": {"en": "A name asked for again after 256 words", "zh": "隔 256 个词后仍记得的名字"},
     "nearest_held_out": {"en": "The same distance of pictures it never saw", "zh": "从未见过的图到最近训练图的距离"},
 }
 
@@ -64,9 +67,9 @@ def name_of(metric: str) -> Words:
 
 
 def table(language: str, words: Mapping[str, str]) -> str:
-    """Markdown: with attention, without, what real pictures would get, and what that says; one row a metric, empty if there are none.
+    """Markdown: with attention, without, what real pictures or guessing would get, and what that says; a row a metric.
 
-    A model stands beside its first figure only. Those by length are drawn beside a run instead.
+    Empty if there are none. A model stands beside its first figure only. Those by length are drawn beside a run instead.
     """
     rows = [row for card in generators.cards() for variant in card.variants for row in _rows(card, variant, language, words)]
     columns = ("model", "figure", "with_attention_column", "without_attention_column", "floor", "verdict")
