@@ -23,10 +23,10 @@ SHARE: Words = {"en": "prompts in which the right name is the likeliest", "zh": 
 CHANCE: Words = {"en": "guessing", "zh": "瞎猜"}
 WITHOUT: Words = {"en": "{}, without", "zh": "{}，无注意力"}
 
-WIDE, TALL = 720, 330  # of the drawing's own units
-LEFT, RIGHT, TOP, FOOT = 46, 570, 34, 282  # where the lines are drawn
-BRINK = 17  # that two labels keep from each other
-STEEP = 60  # that a line falls between two points
+WIDE, TALL = 560, 312  # of the drawing's own units
+LEFT, RIGHT, TOP, FOOT = 40, 392, 34, 264  # where the lines are drawn
+BRINK = 18  # that two labels keep from each other
+STEEP = 50  # that a line falls between two points
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def chart(language: str, shown: Sequence[Memory]) -> str:
     high = min(1.0, (int(max(shares) * 10) + 1) / 10)
 
     def x(distance: int) -> float:
-        return LEFT + 24 + (RIGHT - LEFT - 48) * distances.index(distance) / max(1, len(distances) - 1)
+        return LEFT + 20 + (RIGHT - LEFT - 40) * distances.index(distance) / max(1, len(distances) - 1)
 
     def y(share: float) -> float:
         return FOOT - (FOOT - TOP) * share / high
@@ -95,7 +95,7 @@ def chart(language: str, shown: Sequence[Memory]) -> str:
             labels.append((spots[-1][1], name if kind == "with" else WITHOUT[language].format(name), look))
     parts += [_text(RIGHT + 8, down + 4, label, look) for down, label, look in _apart(labels)]
     drawing = f'<svg viewBox="0 0 {WIDE} {TALL}" role="img" aria-label="{escape(told(language, shown))}">{"".join(parts)}</svg>'
-    return f'<figure class="recall" tabindex="0"><figcaption>{TITLE[language]}</figcaption>{drawing}</figure>'
+    return f'<figure class="recall"><figcaption>{TITLE[language]}</figcaption>{drawing}</figure>'
 
 
 def told(language: str, shown: Sequence[Memory]) -> str:

@@ -46,5 +46,5 @@ def test_every_number_is_drawn_and_told(language: str) -> None:
 
 def test_labels_keep_apart() -> None:
     many = [Memory({"en": f"Net {number}", "zh": "网"}, ((16, 0.06, 0.06), (64, 0.06, 0.06)), 0.0625) for number in range(2)]
-    heights = sorted(float(down) for down in re.findall(r'x="578.0" y="([\d.]+)"', chart("en", many)))
-    assert len(heights) == 5 and min(b - a for a, b in zip(heights, heights[1:], strict=False)) >= 16.9
+    heights = sorted(float(down) for down in re.findall(r'x="400.0" y="([\d.]+)"', chart("en", many)))
+    assert len(heights) == 5 and min(b - a for a, b in zip(heights, heights[1:], strict=False)) >= 17.9
