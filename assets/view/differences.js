@@ -10,11 +10,12 @@ function differenceOf(views) {
   const off = requests.map((request) => (request.edits ?? []).some((edit) => edit.action === "off"));
   const found = [];
   const add = (kind, names, parts = {}) => found.push({ kind, names, parts });
-  if (differ((head) => head.generator)) add(isOf(views) ? "of" : requests[0].text?.trim() && !differ((head) => head.request?.text) ? "prompted" : "generators", heads.map((head) => words(head.network ?? head.title)));
+  if (differ((head) => head.generator)) add(isOf(views) ? "of" : requests[0].text?.trim() && !differ((head) => head.request?.text) ? "prompted" : "generators", namesOf(heads));
   else if (differ((head) => head.variant)) add("variants", heads.map((head) => words(head.variant_title)));
   if (differ((head) => Boolean(head.attention))) add(off.some(Boolean) ? "off_twin" : "twin", heads.map((head, i) => t(head.attention ? (off[i] ? "attention_off_now" : "attention_with") : "attention_never")));
   else if (differ((head) => head.request?.edits ?? [])) add(off[0] !== off[1] ? "off" : "edits", views.map((view, i) => editName(view, off[i])));
   for (const [name, label] of settingsOf(heads)) {
+    if (!requests.every((request) => name in (request.settings ?? {})) && differ((head) => head.generator)) continue; // one has no such setting
     if (!differ((head) => head.request?.settings?.[name])) continue;
     add("settings", requests.map((request) => `${label} ${valueOf(request.settings?.[name])}`), { setting: label });
   }
@@ -29,6 +30,12 @@ function differenceOf(views) {
 
 // Whether the second puts into words, or goes on from, what the first has made.
 function isOf([a, b]) { return a.run.head.produces === "picture" && b.run.isTelling; }
+
+// Two networks by their names, two of one kind by what they do.
+function namesOf(heads) {
+  const networks = heads.map((head) => words(head.network ?? head.title));
+  return networks[0] === networks[1] ? heads.map((head) => words(head.title)) : networks;
+}
 
 function editName(view, off) {
   const edits = view.run.head.request?.edits ?? [];

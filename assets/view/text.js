@@ -20,6 +20,7 @@ class TextStage {
     this.boxes = []; // by token: rectangles in the coordinates of the flow
     this.lit = new Map(); // tokens whose look was changed → what it was changed to
     this.dragFrom = null;
+    this.inset = { x: 0, y: 0 }; // of the flow in the element
     this.top = 0; // of the visible part; kept, as reading it while painting would lay the page out anew
     this.scroll.addEventListener("scroll", () => {
       const { scrollTop } = this.scroll;
