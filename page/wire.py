@@ -76,6 +76,7 @@ def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapp
     return {
         "title": dict(card.title),
         "variant_title": dict(variant.title),
+        "network": dict(card.network or card.title),
         "icon": variant.icon,
         "language": variant.language,
         "accepts": list(card.accepts),
