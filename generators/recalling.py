@@ -3,7 +3,14 @@
 Each prompt introduces a name, goes on with whole sentences of a real tale in which no name of the test stands, and ends with a cue
 after which the name must come again: `"Good morning," said Alice.` … `"Good morning," said`. Asking after a measured distance is
 Khandelwal et al. 2018 ("Sharp Nearby, Fuzzy Far Away"); copying a word from the context, Merity et al. 2017 ("Pointer Sentinel
-Mixture Models"). Letters: P prompts, B rows of a batch, T tokens of a row, M names, N vocabulary.
+Mixture Models").
+
+The cue repeats the words that introduced the name, so what is asked for is copying. The two frames were chosen among ten, on tales kept
+apart from training, as ones that models with attention can answer: they show what attention makes possible, not how well a story is
+understood. Introduced and asked for in different words ("There was once a child whose name was Alice." … "My name is"), on the held-out
+tales the transformer does no better than its twin, and the LSTM with attention finds 27, 22 and 16 % after 16, 64 and 256 words.
+
+Stretches come more than once in the prompts; intervals take the prompts as independent, so they are somewhat too narrow. Letters: P prompts, B rows of a batch, T tokens of a row, M names, N vocabulary.
 """
 
 from __future__ import annotations
