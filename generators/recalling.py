@@ -10,7 +10,8 @@ apart from training, as ones that models with attention can answer: they show wh
 understood. Introduced and asked for in different words ("There was once a child whose name was Alice." … "My name is"), on the held-out
 tales the transformer does no better than its twin, and the LSTM with attention finds 27, 22 and 16 % after 16, 64 and 256 words.
 
-Stretches come more than once in the prompts; intervals take the prompts as independent, so they are somewhat too narrow. Letters: P prompts, B rows of a batch, T tokens of a row, M names, N vocabulary.
+Stretches come more than once in the prompts; intervals take the prompts as independent, so they are somewhat too narrow.
+Letters: P prompts, B rows of a batch, T tokens of a row, M names, N vocabulary.
 """
 
 from __future__ import annotations
