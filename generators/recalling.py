@@ -5,7 +5,7 @@ after which the name must come again: `"Good morning," said Alice.` … `"Good m
 Khandelwal et al. 2018 ("Sharp Nearby, Fuzzy Far Away"); copying a word from the context, Merity et al. 2017 ("Pointer Sentinel
 Mixture Models").
 
-The cue repeats the words that introduced the name, so what is asked for is copying. The two frames were chosen among ten, on tales kept
+The cue repeats the words that introduced the name, so what is asked for is copying. The two frames were chosen among several, on tales kept
 apart from training, as ones that models with attention can answer: they show what attention makes possible, not how well a story is
 understood. Introduced and asked for in different words ("There was once a child whose name was Alice." … "My name is"), on the held-out
 tales the transformer does no better than its twin, and the LSTM with attention finds 27, 22 and 16 % after 16, 64 and 256 words.
