@@ -12,6 +12,7 @@ import gradio as gr
 
 from page.controls import LANGUAGES, strings
 from page.figures import table
+from page.helps import helps
 from page.recall import chart, memories
 
 LESSONS = Path(__file__).parent.parent / "assets" / "lessons"
@@ -21,6 +22,7 @@ FIGURES, RECALL = "[figures]", "[recall]"
 def about() -> None:
     """Put the panel into the Blocks that are being built; the controls open and close it."""
     with gr.Column(elem_id="about"):
+        helps()
         for language in LANGUAGES:
             classes = ["lesson", f"lesson-{language}"]
             before, _, after = lesson(language).partition(RECALL)

@@ -109,5 +109,7 @@ watch("value", () => status(props.value));
 lab.applyBrightness();
 draw();
 lab.speak(lab.language);
+const opened = new URLSearchParams(location.search).get("read");
 restore();
+if (PAGES.includes(opened)) about(true, opened);
 look();

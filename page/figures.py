@@ -91,7 +91,7 @@ def _row(metric: str, given: Mapping[str, Any], language: str, words: Mapping[st
     arrow = "↓" if given.get("better") == "lower" else "↑"
     name = name_of(metric)[language] if metric in NAMES else f"`{metric}` {unit}"
     says = {"better": words["helps"], "worse": words["does_not_help"], "undecided": words["undecided"], "": ""}[verdict(given)]
-    shipped = [_number(given.get(side), unit) for side in ("with", "without", "floor")]
+    shipped = [number(given.get(side), unit) for side in ("with", "without", "floor")]
     seeds = [given.get(f"{side}_seeds") or () for side in ("with", "without")]
     if not all(seeds):
         return [[f"{name} {arrow}", *shipped, says]]
@@ -100,7 +100,8 @@ def _row(metric: str, given: Mapping[str, Any], language: str, words: Mapping[st
     return [[f"{name} {arrow}", *shipped, ""], [f"{again} {min(map(len, seeds))}", *repeated, "", says]]
 
 
-def _number(value: Any, unit: str) -> str:
+def number(value: Any, unit: str) -> str:
+    """As it is printed: three digits, a share as per cent; a dash where there is none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return "–"
-    return f"{100 * value:.3g} %" if unit == "share" else f"{value:.3g}"
+    return f"{100 * value:.3g} %" if unit.partition(" ")[0] == "share" else f"{value:.3g}"

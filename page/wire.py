@@ -133,13 +133,16 @@ def verdict(metric: Mapping[str, Any]) -> Verdict:
     """Whether attention helped: by the means of the seeds where there are some, else by the shipped pair.
 
     Undecided where the sides are no further apart than the larger of their standard deviations; of one pair without seeds, than SAME of
-    the larger figure.
+    the larger figure, or where other held-out rows could turn it round (`interval`, generators.chance).
     """
     pairs = [metric.get(f"{side}_seeds") or [metric.get(side)] for side in SIDES]
     if not all(_is_number(value) for values in pairs for value in values):
         return ""
     (one, spread), (other, other_spread) = map(mean_and_spread, pairs)
     if abs(one - other) <= max(spread, other_spread, 0 if len(pairs[0]) > 1 else SAME * max(abs(one), abs(other))):
+        return "undecided"
+    between = metric.get("interval")
+    if between and len(pairs[0]) == 1 and between[0] <= 1 <= between[1]:
         return "undecided"
     return "better" if (one < other) == (metric.get("better") == "lower") else "worse"
 

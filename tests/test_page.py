@@ -513,7 +513,7 @@ def test_both_languages_have_the_same_strings() -> None:
 
 
 def test_every_string_is_used_and_every_used_string_is_there() -> None:
-    files = [*(HOME / "page").glob("controls*"), *(HOME / "page" / name for name in ("about.py", "figures.py"))]
+    files = [*(HOME / "page").glob("controls*"), *(HOME / "page" / name for name in ("about.py", "figures.py", "helps.py"))]
     sources = "".join(path.read_text(encoding="utf-8") for path in files)
     known = set(controls.strings()["en"])
     texts = r'\btext\("(\w+)"\)|title\("(\w+)"\)|reason(?:: | \?\? )"(\w+)"'
@@ -521,6 +521,10 @@ def test_every_string_is_used_and_every_used_string_is_there() -> None:
     named = {name for groups in re.findall(plain, sources) for given in groups for name in re.findall(r"\w+", given)}
     named |= {name for pair in re.findall(r'text\(\w+ \? "(\w+)" : "(\w+)"\)', sources) for name in pair}
     assert named <= known, f"missing: {named - known}"
+    named |= set(re.findall(r'"(\w+)"', sources))
+    patterns = (part for pair in re.findall(r'text\(`(\w*\$?{[^`]*)`\)|words\[f"([^"]*)"\]', sources) for part in pair if part)
+    made = {re.sub(r"\$?{\w+}", r"\\w+", each) for each in patterns}
+    named |= {name for name in known for each in made if re.fullmatch(each, name)}
     assert known <= named, f"unused: {known - named}"
 
 

@@ -46,7 +46,8 @@ def test_the_sum_is_told_part_by_part() -> None:
     scores = [0.5, 1.0, 1.5]
     weights = softmax(scores)
     context = sum(weight * value for weight, value in zip(weights, (1, 2, 4), strict=True))
-    told = numbers_message(detail(scores=[scores], weights=[weights], context=[[context]], scale=0.5), 0, facts={"gamma": 0.25, "loss": 9.0})
+    found = detail(scores=[scores], weights=[weights], context=[[context]], scale=0.5)
+    told = numbers_message(found, 0, facts={"gamma": 0.25, "loss": 9.0})
     assert told["q"] == [1, 2] and told["products"] == [1, 2, 3] and told["scores"] == scores and told["scale"] == 0.5
     assert floats(told["k"]).tolist() == [1, 0, 0, 1, 1, 1] and floats(told["v"]).tolist() == [1, 2, 4]
     assert told["weights"] == pytest.approx(weights) and told["context"] == pytest.approx([context])

@@ -77,6 +77,10 @@ CARD = Card(
     ),
     twin=True,
     network={"en": "GAN", "zh": "GAN"},
+    paper={
+        "en": "In the paper: Fréchet distance 18.65 with attention, 22.96 without, 1.23×, on ImageNet (Zhang et al. 2019, table 1).",
+        "zh": "论文中：ImageNet 上 Fréchet 距离带注意力 18.65，不带 22.96，1.23 倍（Zhang 等，2019，表 1）。",
+    },
     gallery=True,
     headline=("frechet", "recall"),
 )
