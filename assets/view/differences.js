@@ -21,7 +21,8 @@ function differenceOf(views) {
   }
   if (differ((head) => head.request?.code ?? {})) add("code", [t("slider_one"), t("slider_other")]);
   const comparable = !found.length || !["generators", "prompted", "of", "variants"].includes(found[0].kind);
-  if (comparable && differ((head) => head.request?.text ?? "")) add("prompts", requests.map((request) => `“${clipped(request.text ?? "", SHORTEST)}”`));
+  const texts = requests.map((request) => (/^\s*\d*\s*$/.test(request.text ?? "") ? "" : request.text)); // a number is a seed
+  if (comparable && texts[0] !== texts[1]) add("prompts", texts.map((text) => (text ? `“${clipped(text, SHORTEST)}”` : "–")));
   if (comparable && differ((_, i) => views[i].run.seed)) add("seeds", views.map((view) => t("branch_seed", { seed: view.run.seed })));
   if (!found.length) return { names: heads.map((_, i) => t("run_of", { n: i + 1 })), kind: "same", parts: {} };
   const [first] = found, names = [0, 1].map((i) => found.slice(0, 2).map((each) => each.names[i]).join(" · "));

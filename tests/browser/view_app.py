@@ -186,7 +186,7 @@ def beside(request: gr.Request) -> Iterator[dict[str, Any]]:
 
 def shown(request: gr.Request) -> Iterator[dict[str, Any]]:
     """What the address asks for."""
-    return beside(request) if "pair" in request.query_params else opened(request)
+    yield from beside(request) if "pair" in request.query_params else opened(request)
 
 
 def heard(event: gr.EventData) -> dict[str, Any]:
