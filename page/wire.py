@@ -46,6 +46,9 @@ GREY_LEVELS = {"en": "grey levels", "zh": "灰阶"}  # of 255, in which pictures
 Verdict = Literal["better", "worse", "undecided", ""]
 """Of attention: "" where there is nothing to compare."""
 
+OF_WRITERS = ("bleu", "word_error", "bits_per_char", "copied_name_64")
+"""Metrics under a run of a model whose card names no headline: of those that it has."""
+
 
 def quantise(weights: np.ndarray) -> np.ndarray:
     """One byte a weight: round(255·√p). Any shape; returns uint8."""
@@ -71,7 +74,7 @@ def heading(card: Card, request: Request, *, stored: bool = False, figures: Mapp
     variant, found = card.variant(request.variant), figures or {}
     measured = {"curves": curves(found, card.claim), "heads": _habits(found)}
     measured |= {"figures": headline(found, card.headline), "memory": memory(found), "truth": truth(found)}
-    measured["card"] = costs(found, card.headline, "with" if request.attention else "without")
+    measured["card"] = costs(found, card.headline or OF_WRITERS, "with" if request.attention else "without")
     offered = {"grid": variant.grid, "gallery": card.gallery, "twin": card.twin and card.gallery}
     return {
         "title": dict(card.title),
@@ -111,7 +114,7 @@ def costs(figures: Mapping[str, Any], names: Iterable[str], side: Side) -> dict[
     if isinstance(cost.get(side), Mapping):
         found["cost"] = {**{name: value for name, value in cost[side].items() if _is_number(value)}, "per": cost.get("per", "")}
     measured = [
-        {name: each[name] for name in ("name", "unit", "better", "n", "floor") if name in each} | {"value": each[side]}
+        {name: each[name] for name in ("name", "unit", "better", "n", "floor", "verdict") if name in each} | {"value": each[side]}
         for each in headline(figures, names)
         if side in each
     ]

@@ -237,14 +237,14 @@ def test_a_pane_has_the_card_of_its_side() -> None:
         "minutes": 9.5,
         "cost": {"multiply_adds": 5, "milliseconds": 1.5, "per": "token"},
         "figures": [
-            {"name": "bleu", "unit": "share", "better": "higher", "value": 0.5},
-            {"name": "exact", "unit": "", "better": "higher", "value": 0.9},
+            {"name": "bleu", "unit": "share", "better": "higher", "verdict": "better", "value": 0.5},
+            {"name": "exact", "unit": "", "better": "higher", "verdict": "", "value": 0.9},
         ],
     }
     assert costs(figures, ["bleu", "exact"], "without") == {
         "parameters": 101,
         "minutes": 7,
         "cost": {"multiply_adds": 4, "per": "token"},
-        "figures": [{"name": "bleu", "unit": "share", "better": "higher", "value": 0.4}],
+        "figures": [{"name": "bleu", "unit": "share", "better": "higher", "verdict": "better", "value": 0.4}],
     }
     assert costs({}, ["bleu"], "with") == {}

@@ -49,7 +49,7 @@ function figureText({ value, unit }) {
 function verdictOf(figure, run, beside) {
   const other = figuresOf(beside).find((each) => each.name === figure.name), [one, two] = [run.head, beside.head];
   if (!other || one.variant !== two.variant || (one.generator === two.generator && Boolean(one.attention) === Boolean(two.attention))) return "";
-  const known = one.generator === two.generator && (one.figures ?? []).find((each) => each.name === figure.name)?.verdict;
+  const known = one.generator === two.generator && (figure.verdict || (one.figures ?? []).find((each) => each.name === figure.name)?.verdict);
   if (known === "undecided" || (!known && Math.abs(figure.value - other.value) <= ALIKE * Math.max(Math.abs(figure.value), Math.abs(other.value)))) return "even";
   const better = known ? (known === "better") === Boolean(one.attention) : (figure.value < other.value) === (figure.better === "lower");
   return better ? "better" : "";
