@@ -104,6 +104,10 @@ def parser() -> argparse.ArgumentParser:
     how.add_argument("--limit", type=int, metavar="N", help="the first N rows only")
     how.add_argument("--write", action="store_true", help="put the figures on the variant's card.json, with this command")
     sub.add_argument("--json", action="store_true")
+
+    sub = command(cost, "Count what a token or a picture costs, with and without attention.")
+    sub.add_argument("--write", action="store_true", help="put it on the variant's card.json")
+    sub.add_argument("--json", action="store_true")
     return top
 
 
@@ -251,6 +255,23 @@ def evaluate(given: argparse.Namespace) -> None:
     for name, row in metrics.items():
         values = ["–" if row[each] is None else f"{row[each]:.4f}" for each in ("with", "without")]
         print(f"{name:<28} {values[0]:>12} {values[1]:>12}  {row['unit']}, {row['better']} is better, n = {row['n']}")
+
+
+def cost(given: argparse.Namespace) -> None:
+    """Multiply-adds and milliseconds of a token or a picture."""
+    from generators import costing  # with torch, as `generators.training`
+    from generators.training import write_card
+
+    variant = generators.card(given.name).variant(given.variant).name
+    found = costing.cost(given.name, variant)
+    if given.write:
+        write_card(generators.folders(given.name)[variant], cost=found)
+    if given.json:
+        print(json.dumps({"name": given.name, "variant": variant, **found}))
+        return
+    for side in costing.SIDES:
+        if side in found:
+            print(f"{side:8} {found[side]['multiply_adds']:,} multiply-adds, {found[side]['milliseconds']:g} ms for one {found['per']}")
 
 
 def training(name: str) -> Any:
