@@ -17,7 +17,7 @@ from typing import Any
 import gradio as gr
 
 ASSETS = Path(__file__).parent.parent / "assets"
-STAGES = ("takers", "text", "pane", "brush", "grid", "gallery", "regions", "moments", "words", "painting", "telling")
+STAGES = ("takers", "text", "pane", "brush", "reach", "grid", "gallery", "regions", "moments", "words", "painting", "telling")
 PANELS = ("panels", "heads", "components", "change", "leaving", "worksheet", "inside", "curves", "figures", "cards", "memory")
 PAIR = ("linking", "differences", "panes")
 PARTS = ("store", "steps", "draw", *STAGES, *PANELS, "export", "arrive", "look", "say", "keep", "view", *PAIR)  # joined in this order

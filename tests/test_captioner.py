@@ -319,8 +319,8 @@ def test_figures_take_either_end_and_count_what_is_right(phrases):
     for caption, rights in said.items():
         told = lesson.Told((tuple(phrases.encode(caption)),), (np.zeros((7, 0)),), (0.0,))
         found = lesson.said_right(phrases, told, [scene])
-        assert tuple(found[name][0] for name in ("exact", "object", "relation", "background")) == rights
-        assert (found["bleu4"][0] > 99) == (rights[0] == 1)
+        assert tuple(found[name][0](np.ones(1)) for name in ("exact", "object", "relation", "background")) == rights
+        assert (found["bleu4"][0](np.ones(1, np.int64)) > 99) == (rights[0] == 1)
     assert lesson.turned("a fox below an owl on a pink background") == "an owl above a fox on a pink background"
     assert lesson.turned("a fox on a pink background") == "a fox on a pink background"
 

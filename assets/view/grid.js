@@ -15,6 +15,7 @@ class GridStage {
     this.panes = PLACES.map(() => new Pane(this));
     this.panes[2].element.hidden = true; // until a picture was given
     this.brush = new Brush(this);
+    this.reach = new Receptive(this);
     this.crops = h("ol", { className: "av-crops" });
     this.facts = h("dl", { className: "av-facts" });
     this.film = h("div", { className: "av-film" });
@@ -40,6 +41,7 @@ class GridStage {
   // Rows and columns over a pane: of the map that is shown, else of the one that a click would show.
   gridOf(pane) {
     if (pane.brushed) return this.brush.grid;
+    if (this.reach.offered) return this.reach.grid;
     const map = pane.queries || pane.keys ? this.map : this.mapFrom(pane);
     return map ? (pane.queries || map !== this.map ? map.queryAxis : map.keyAxis).grid : null;
   }
@@ -59,6 +61,7 @@ class GridStage {
 
   press(pane, cell, more) {
     const { view } = this;
+    if (this.reach.offered) { view.pinRows([cell]); return; }
     if (!this.map) return;
     const filled = this.filled.has(cell) && pane.of === "in" && this.mapFrom(pane, cell);
     if (pane.queries && !filled) { view.pinRows(more ? [...new Set([...view.state.pins, cell])] : [cell]); return; }
@@ -72,7 +75,7 @@ class GridStage {
     const { map, sourced } = this, ends = map && ENDS[map.kind];
     this.panes.forEach((pane, i) => {
       pane.of = sourced ? PLACES[i] : "out";
-      pane.queries = Boolean(map) && (sourced ? (pane.of === "in" ? "in" : "out") === ends[0] : i === 0);
+      pane.queries = (this.reach.offered && i === 0) || Boolean(map) && (sourced ? (pane.of === "in" ? "in" : "out") === ends[0] : i === 0);
       pane.keys = Boolean(map) && (sourced ? pane.of === ends[1] : i === 1);
       const name = sourced ? pane.of : i ? "key" : "query", drawn = pane.of === "difference";
       said(pane.frame, `picture_${name}`, {}, "aria-label");
@@ -82,7 +85,7 @@ class GridStage {
     if (map && sourced) this.last[ends[0]] = map.id;
     const [first, second, third] = this.panes;
     third.element.hidden = !sourced;
-    second.element.hidden = !sourced && !map;
+    second.element.hidden = !sourced && !map && !this.reach.offered;
     if (this.brush.element.parentElement !== first.tools) first.tools.append(this.brush.element);
     (sourced ? second : first).tools.append(this.takers.element);
     this.element.classList.toggle("av-sourced", sourced);
@@ -144,7 +147,8 @@ class GridStage {
   }
 
   showFacts(run) {
-    const facts = Object.entries(run.facts).filter(([name, value]) => value || name !== "hidden").map(([name, value]) => [words({ en: STRINGS.en[`fact_${name}`], zh: STRINGS.zh[`fact_${name}`] }) || name, short(value)]);
+    const told = ([name, value]) => (value || name !== "hidden") && (run.head.attention || name !== "gamma"); // a twin has no attention to count
+    const facts = Object.entries(run.facts).filter(told).map(([name, value]) => [words({ en: STRINGS.en[`fact_${name}`], zh: STRINGS.zh[`fact_${name}`] }) || name, short(value)]);
     if (this.map) {
       const [[rows, columns], [kr, kc]] = [this.map.queryAxis.grid, this.map.keyAxis.grid];
       facts.push([t("looks_at"), t("grids", { queries: `${rows}×${columns}`, keys: `${kr}×${kc}` })]);
@@ -161,13 +165,14 @@ class GridStage {
 
   paint(look) {
     if (!this.run) return;
+    if (this.reach.offered === this.panes[1].element.hidden && !this.map) this.arrange();
     for (const pane of this.panes) {
       if (pane.element.hidden) continue;
       pane.paint(look);
       said(pane.caption, this.captionOf(pane, look), this.measured ? { mean: short(this.measured.mean) } : {});
       pane.caption.title = pane.caption.textContent;
     }
-    this.element.classList.toggle("av-nomap", !this.map);
+    this.element.classList.toggle("av-nomap", !this.map && !this.reach.offered);
     const { root } = this.view;
     if (this.images.run === this.run.id && root.dataset.painted !== this.run.id) root.dataset.painted = this.run.id;
   }
@@ -176,6 +181,7 @@ class GridStage {
   captionOf(pane, look) {
     const reverse = Boolean(look?.reverse), name = `pane_${pane.of}`;
     if (pane.of === "difference") return this.measured ? name : `${name}_none`;
+    if (this.reach.offered) return pane === this.panes[1] ? "pane_reach" : "pane_query";
     if (!this.sourced && (pane.queries || !this.map)) return reverse ? "pane_who" : "pane_query";
     if (!this.sourced) return reverse ? "pane_seen" : "pane_key";
     if (!look || this.previewed || !(pane.queries || pane.keys)) return name;
@@ -196,6 +202,7 @@ class GridStage {
     said(this.cropsTitle, reverse ? "top_askers" : "top_cells");
     const image = this.map && this.imageOf(this.sourced ? ENDS[this.map.kind][reverse ? 0 : 1] : "out");
     const top = look && image ? topKeys(look.weights, 6) : [];
+    this.crops.parentElement.hidden = !this.map && this.reach.offered;
     while (this.crops.children.length > top.length) this.crops.lastChild.remove();
     top.forEach((cell, i) => {
       if (!this.crops.children[i]) {

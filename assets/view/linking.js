@@ -75,8 +75,8 @@ class Link {
 }
 
 // The grid of the cells that ask in a view, or of those that are looked at; null where it has no map of cells.
-function gridOf({ run, map }, key) {
-  if (!map) return null;
+function gridOf({ run, map, grid }, key) {
+  if (!map) return !key && run.isGrid && grid.reach.offered ? grid.reach.grid : null;
   return (key || run.isTelling ? map.keyAxis : map.queryAxis)?.grid ?? null;
 }
 

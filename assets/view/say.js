@@ -11,7 +11,7 @@ const saying = {
   sentenceText(look = this.look) {
     const { run, state } = this;
     if (!run.shown) return t("waiting");
-    if (!run.head.attention) return t("no_attention");
+    if (!run.head.attention) return (run.isGrid && this.grid.reach.sentence) || t("no_attention");
     if (!look) return t("no_map");
     if (run.isPainting) return this.sayPainting(look);
     if (run.isPicture) return this.sayCells(look);
