@@ -235,6 +235,8 @@ function typing(event) {
 const askable = (of) => ({
   state: () => { const view = of(), { run } = view; return { ...view.state, run: run?.id ?? null, shown: run?.shown ?? 0, tokens: run?.tokens ?? [], kept: [...view.runs.keys()], map: view.map?.id ?? null, words: view.sentence.textContent }; },
   row: (position, head = of().state.head) => Array.from(of().map?.row(head, position) ?? []),
+  exact: (position, head = of().state.head) => of().detailOf(position)?.weights[head] ?? null,
+  inside: () => Array.from(of().inside.numbers?.weights ?? []),
   rolled: (position) => rollout(of().run.stack, position),
   times: () => [...of().times],
   exportSvg: () => of().exportSvg(),
