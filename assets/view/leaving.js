@@ -298,7 +298,7 @@ class Leaving {
       { name: "change", top: tops.change, colour: theme.query, foot: below, sign: 1, ticks: STEPS[found.unit], write: found.unit === "share" ? tick : String },
     ];
     if (lit !== null) { pen.fillStyle = theme.line; pen.fillRect(x0 + lit * unit, 2, unit, tall - 4); }
-    for (const { name, top, foot, sign, ticks, write } of scales) {
+    for (const { name, top, colour, foot, sign, ticks, write } of scales) {
       pen.font = `12px ${SYSTEM}`;
       let last = -Infinity;
       for (const value of ticks.filter((each) => each <= top * 1.001)) {
