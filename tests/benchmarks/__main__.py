@@ -9,7 +9,21 @@ import sys
 
 NAMES = (
     *("watching", "against_generate", "lens", "context", "wire", "startup"),
-    *("press", "forming", "describing", "clicks", "sliders", "gallery", "hover", "view", "crowd", "memory"),
+    *(
+        "press",
+        "forming",
+        "describing",
+        "clicks",
+        "sliders",
+        "gallery",
+        "hover",
+        "view",
+        "inside",
+        "comparing",
+        "leaving",
+        "crowd",
+        "memory",
+    ),
 )
 VERDICTS = {True: "met", False: "MISSED", None: "—"}
 HEADER = "| what | measured | bar | verdict | load before |\n| --- | --- | --- | --- | --- |"

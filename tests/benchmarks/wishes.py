@@ -10,6 +10,9 @@ import generators
 from generators.base import Card
 
 
+LONG = 256  # tokens
+
+
 def forms(card: Card) -> bool:
     """Whether its pictures form of words, in as many steps as a setting says."""
     return card.produces == "picture" and "text" in card.accepts and any(setting.name == "steps" for setting in card.settings)
@@ -18,6 +21,11 @@ def forms(card: Card) -> bool:
 def describes(card: Card) -> bool:
     """Whether it says what is in a picture."""
     return card.produces == "text" and "picture" in card.accepts
+
+
+def writes_long(card: Card) -> bool:
+    """Whether it writes as many tokens as a setting says, hundreds of them."""
+    return card.produces == "text" and any(setting.name == "length" and (setting.high or 0) >= LONG for setting in card.settings)
 
 
 def prompt(card: Card, number: int) -> str:
