@@ -9,7 +9,6 @@ from typing import Any
 import generators
 from generators.base import Card
 
-
 LONG = 256  # tokens
 
 
