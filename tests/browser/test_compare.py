@@ -25,7 +25,9 @@ def test_a_link_holds_both_and_the_cell_is_the_same(visit: Visit) -> None:
     page = visit(generator="gan", prompt="Ada", compare=json.dumps({"without": True}))
     page.wait_for_function(BOTH)
     assert names(page) == ["With attention", "Trained without attention"]
-    expect(page.locator(".av-seat").nth(1)).to_contain_text("this cell depends on 9 of 256 cells")
+    expect(page.locator(".av-seat").nth(1)).to_contain_text(
+        "this cell depends on 9 of 256 cells", timeout=20_000
+    )  # the first asks of a cold model
     page.locator(".av-seat").first.locator(".av-frame").first.click(position={"x": 20, "y": 20})
     place = "row 1, column 1"
     expect(page.locator(".av-seat").first.locator(".av-sentence")).to_contain_text(place)
