@@ -307,13 +307,13 @@ function besideParts() {
   return found;
 }
 
-function put(parts) {
+function alter(parts) {
   state.beside = { ...state.beside, ...parts };
 }
 
 function writtenIn(part, label, className) {
   const field = document.createElement("input");
-  Object.assign(field, { type: "text", value: state.beside[part], className, spellcheck: false, ariaLabel: `${text("beside")}: ${text(label)}`, oninput: () => put({ [part]: field.value }) });
+  Object.assign(field, { type: "text", value: state.beside[part], className, spellcheck: false, ariaLabel: `${text("beside")}: ${text(label)}`, oninput: () => alter({ [part]: field.value }) });
   field.onkeydown = (event) => {
     if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
@@ -326,7 +326,7 @@ function writtenIn(part, label, className) {
 function besideDice(choice) {
   const part = prompted(choice) === "seed" ? "prompt" : "seed";
   const dice = button("", () => {
-    put({ [part]: String(Math.floor(Math.random() * HIGHEST_DICE)) });
+    alter({ [part]: String(Math.floor(Math.random() * HIGHEST_DICE)) });
     find(".beside .parts input").value = state.beside[part];
     fresh();
   }, { className: "sign", ariaLabel: `${text("beside")}: ${text("new_seed")}`, title: text("new_seed") });
@@ -341,9 +341,9 @@ function besideSetting(choice) {
   const which = document.createElement("select");
   which.ariaLabel = text("beside_setting");
   for (const each of choice.settings) which.add(new Option(said(each.label), each.name, false, each === setting));
-  which.onchange = () => { put({ settings: anotherValue(choice.settings.find((each) => each.name === which.value)) }); drawBeside(); fresh(); };
+  which.onchange = () => { alter({ settings: anotherValue(choice.settings.find((each) => each.name === which.value)) }); drawBeside(); fresh(); };
   const value = state.beside.settings[setting.name] ?? setting.default;
-  const turn = (next) => put({ settings: { [setting.name]: next } });
+  const turn = (next) => alter({ settings: { [setting.name]: next } });
   const label = `${text("beside")}: ${said(setting.label)}`;
   if (setting.kind === "word") {
     const field = document.createElement("input");

@@ -69,7 +69,8 @@ def test_one_stream_tells_of_both(models: dict[str, Any]) -> None:
         assert len({message["turn"] for message, _ in shown}) == 1
         running = [status["running"] for _, status in shown]
         assert running[0] and not running[-1] and running == sorted(running, reverse=True)
-        assert shown[0][1]["pair"]["a"]["request"]["settings"] == {"length": 40}
+        told = next(status["pair"]["a"] for _, status in shown if status["pair"]["a"])
+        assert told["request"]["settings"] == {"length": 40}
 
     asyncio.run(story())
 

@@ -23,7 +23,7 @@ function differenceOf(views) {
   const comparable = !found.length || !["generators", "prompted", "of", "variants"].includes(found[0].kind);
   const texts = requests.map((request) => (/^\s*\d*\s*$/.test(request.text ?? "") ? "" : request.text)); // a number is a seed
   if (comparable && texts[0] !== texts[1]) add("prompts", texts.map((text) => (text ? `“${clipped(text, SHORTEST)}”` : "–")));
-  if (comparable && differ((_, i) => views[i].run.seed)) add("seeds", views.map((view) => t("branch_seed", { seed: view.run.seed })));
+  if (comparable && differ((head) => head.request?.seed ?? 0)) add("seeds", views.map((view) => t("branch_seed", { seed: view.run.seed })));
   if (!found.length) return { names: heads.map((_, i) => t("run_of", { n: i + 1 })), kind: "same", parts: {} };
   const [first] = found, names = [0, 1].map((i) => found.slice(0, 2).map((each) => each.names[i]).join(" · "));
   return { names, kind: first.kind, parts: { ...first.parts, a: first.names[0], b: first.names[1] } };

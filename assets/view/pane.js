@@ -98,7 +98,7 @@ class Pane {
     if (stage.sourced && this.of !== "out") this.hatch(pen, size);
     if (stage.sourced && this.of === "out") this.outline(pen, size);
     if (mapped) this.marks(pen, look, size);
-    else if (stage.reach.offered) stage.reach.paint(pen, size, this);
+    else if (stage.reach?.offered) stage.reach.paint(pen, size, this);
     else this.echo(pen, size);
     if (brushing) this.aim(pen, size);
     else if (this.cursor !== null && this.grid && this.frame.matches(":focus-visible")) frame(pen, this.box(this.cursor, size), theme.ink);

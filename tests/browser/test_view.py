@@ -859,7 +859,7 @@ def test_a_figure_can_be_saved(show: Any, trace: str, tmp_path: Path) -> None:
         assert file.read_bytes().startswith(start) and file.stat().st_size > 5000
     drawn = ElementTree.fromstring(file.read_text(encoding="utf-8"))
     text = " ".join(drawn.itertext())
-    assert "Writer" in text and "Weights" in text and ("one scale" if trace == "scene" else "relative to the row") in text
+    assert "Writer" in text and "Attention weights" in text and ("one scale" if trace == "scene" else "relative to the row") in text
     assert {"fill": "cells filled", "scene": "to the left of", "caption": "a red apple"}.get(trace, "seed") in text
 
 
@@ -889,9 +889,9 @@ def test_the_language_changes_live(show: Any) -> None:
 def test_dark_mode_changes_live(show: Any) -> None:
     page = show("words")
     page.evaluate("document.body.classList.add('dark')")
-    expect(root(page)).to_have_css("background-color", "rgb(20, 22, 26)")
+    expect(page.locator(".av-root")).to_have_css("background-color", "rgb(20, 22, 26)")
     page.evaluate("document.body.classList.remove('dark')")
-    expect(root(page)).to_have_css("background-color", "rgb(250, 250, 247)")
+    expect(page.locator(".av-root")).to_have_css("background-color", "rgb(250, 250, 247)")
 
 
 @pytest.mark.parametrize(
