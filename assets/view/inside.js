@@ -31,7 +31,7 @@ function numbersOf(message) {
   return { ...message, ...Object.fromEntries(lists.map((name) => [name, numeric(message[name])])), k: floats(message.k), v: floats(message.v), contexts: message.contexts.map(numeric) };
 }
 
-// The parts that there are, in order: [{name, of}].
+// The names of the parts that there are, in order.
 function partsOf({ direction, changed, plain, total, after, scale }) {
   const has = (name) => changed.includes(name);
   return [
@@ -75,6 +75,7 @@ class Inside {
     this.button.setAttribute("aria-expanded", String(open));
     if (!open) { this.light(null); return; }
     this.at = 0;
+    if (this.error) this.asked = ""; // what failed is asked again
     this.update();
     this.title.focus({ preventScroll: true }); // the arrow keys walk from here
     this.element.scrollIntoView({ block: "nearest", behavior: still() ? "auto" : "smooth" });
@@ -331,12 +332,13 @@ class Inside {
   }
 
   tell(name, fact) {
-    const { numbers, shown } = this, { q, products, scores, weights, context, scale, changed, edited, total } = numbers, count = weights.length;
+    const { numbers, shown } = this, { q, products, scores, weights, context, scale, changed, edited, hidden, total } = numbers, count = weights.length;
     const key = shown === null ? "" : this.keyName(shown), at = (values) => (Number.isFinite(values[shown]) ? exact(values[shown]) : "−∞");
     const sorts = { changed: "scores", painted: "weights", moved: "context" }[name];
     if (sorts && changed.includes(sorts)) return t(`inside_${name}_${edited ? "edit" : "own"}`, { key, value: name === "moved" ? "" : name === "painted" ? percent(weights[shown], true) : at(scores) });
     const none = [...scores].filter(Number.isNaN).length;
     if (name === "mask" && !none) return t(this.view.map.kind === "self" && !this.view.map.keyAxis?.grid ? "inside_mask_later" : "inside_mask_none", { n: count });
+    if (name === "mask" && hidden.length) return t("inside_mask_hidden", { hidden: none, n: count, own: hidden.length });
     const start = (values, from = 0) => `${[...values.slice(from, from + 3)].map(exact).join(", ")}${values.length - from > 3 ? ", …" : ""}`;
     return t(fact ? `inside_${fact.name}_is` : `inside_${name}${numbers.direction && name === "products" ? "_additive" : ""}_is`, {
       key,

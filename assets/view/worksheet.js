@@ -5,7 +5,7 @@ const SHEET_KEYS = 3, SHEET_NUMBERS = 3, SHEET_VALUES = 2;
 const SPREAD = [0.5, 4]; // between the highest and the lowest score: so that the weights are neither equal nor all or nothing
 
 const tenth = (value) => Math.round(value * 10) / 10 || 0;
-const hundredth = (value) => Math.round(value * 100) / 100 || 0;
+const hundredth = (value) => (Math.sign(value) * Math.round(Math.abs(value) * 100 + 1e-7)) / 100 || 0; // halves away from nought, as by hand
 const signedText = (value, digits) => value.toFixed(digits).replace("-", "−");
 
 // numbers: of `numbersOf`; nameOf(key): what a key is called; about: {title, sentence}.
@@ -15,7 +15,7 @@ function worksheetOf(numbers, nameOf, about) {
   const root = additive ? 1 : hundredth(Math.sqrt(Math.min(SHEET_NUMBERS, d)));
   const made = (places) => {
     const rounded = { q: places.map((i) => tenth(q[i])), k: keys.map((key) => places.map((i) => tenth(k[key * d + i]))), direction: additive ? places.map((i) => tenth(direction[i])) : null };
-    const parts = rounded.k.map((row) => row.map((value, i) => (additive ? rounded.direction[i] * hundredth(Math.tanh(rounded.q[i] + value)) : rounded.q[i] * value)));
+    const parts = rounded.k.map((row) => row.map((value, i) => hundredth(additive ? rounded.direction[i] * hundredth(Math.tanh(rounded.q[i] + value)) : rounded.q[i] * value)));
     const products = parts.map((row) => hundredth(row.reduce((a, b) => a + b, 0)));
     return { ...rounded, products, scores: products.map((value) => hundredth(value / root)) };
   };
@@ -27,13 +27,14 @@ function worksheetOf(numbers, nameOf, about) {
   const shares = powers.map((power) => hundredth(power / sum)), doubled = best.scores.map((score) => Math.exp(2 * (score - Math.max(...best.scores))));
   const loudest = [...Array(dv).keys()].sort((a, b) => keys.reduce((most, key) => most + Math.abs(v[key * dv + b]) - Math.abs(v[key * dv + a]), 0)).slice(0, SHEET_VALUES);
   const values = keys.map((key) => loudest.map((i) => tenth(v[key * dv + i])));
-  const total = loudest.map((_, i) => hundredth(values.reduce((all, row, at) => all + shares[at] * row[i], 0)));
-  return { ...about, ...best, additive, root, names: keys.map(nameOf), powers, sum, shares, values, total, of: { keys: weights.length, numbers: d }, model: keys.map((key) => weights[key]), sharper: 1 / doubled.reduce((a, b) => a + b, 0) };
+  const weighted = values.map((row, at) => row.map((value) => hundredth(shares[at] * value)));
+  const total = loudest.map((_, i) => hundredth(weighted.reduce((all, row) => all + row[i], 0)));
+  return { ...about, ...best, additive, root, names: keys.map(nameOf), powers, sum, shares, values, weighted, total, of: { keys: weights.length, numbers: d }, model: keys.map((key) => weights[key]), sharper: 1 / doubled.reduce((a, b) => a + b, 0) };
 }
 
 // What stands on it, for both kinds: {heading, paragraph, list, table, page}.
 function sheetBlocks(sheet) {
-  const { q, k, direction, additive, root, names, products, scores, powers, sum, shares, values, total } = sheet;
+  const { q, k, direction, additive, root, names, products, scores, powers, sum, shares, values, weighted, total } = sheet;
   const one = (value) => signedText(value, 1), two = (value) => signedText(value, 2), name = (i) => `${i + 1}: ${names[i]}`;
   const given = [
     [t("sheet_query"), ...q.map(one), ...values[0].map(() => "")],
@@ -42,7 +43,7 @@ function sheetBlocks(sheet) {
   ];
   const head = ["", ...q.map((_, i) => t("sheet_number", { n: i + 1 })), ...values[0].map((_, i) => t("sheet_value", { n: i + 1 }))];
   const columns = ["", t(additive ? "sheet_score_additive" : "sheet_product"), ...(additive ? [] : [t("sheet_score", { root: two(root) })]), t("sheet_power"), t("sheet_weight"), ...values[0].map((_, i) => t("sheet_weighted", { n: i + 1 }))];
-  const filled = names.map((_, i) => [name(i), two(products[i]), ...(additive ? [] : [two(scores[i])]), two(powers[i]), two(shares[i]), ...values[i].map((value) => two(shares[i] * value))]);
+  const filled = names.map((_, i) => [name(i), two(products[i]), ...(additive ? [] : [two(scores[i])]), two(powers[i]), two(shares[i]), ...weighted[i].map(two)]);
   const feet = (solved) => [t("sheet_sum"), ...Array(additive ? 1 : 2).fill(""), solved ? two(sum) : "", solved ? two(shares.reduce((a, b) => a + b, 0)) : "", ...total.map((value) => (solved ? two(value) : ""))];
   const blank = filled.map(([first, ...rest]) => [first, ...rest.map(() => "")]);
   const best = shares.indexOf(Math.max(...shares));

@@ -98,7 +98,11 @@ def visit(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Visit]:
     yield open_page
     for context in contexts:
         context.close()
-    assert not wrong, wrong
+    # Gradio ends its own stream when its page is left, and says so twice: that alone is no error of the page.
+    ended = {i for i, line in enumerate(wrong) if line.startswith("console: AbortError: signal is aborted without reason")}
+    told = {i + 1 for i in ended if wrong[i + 1 : i + 2] == ["console: Unexpected error Connection errored out. "]}
+    errors = [line for i, line in enumerate(wrong) if i not in ended | told]
+    assert not errors, errors
 
 
 @pytest.hookimpl(wrapper=True)
